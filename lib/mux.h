@@ -1,0 +1,384 @@
+/*
+ * mux.h - the core of libmux: frames, streams and credit on one byte stream,
+ * without I/O and without a clock.
+ *
+ * Bytes that came from the carrier go in by mux_session_feed(), bytes for the
+ * carrier come out by mux_session_pull(), mux_session_peek() and
+ * mux_session_sent().  Time is a number of nanoseconds on any monotonic clock
+ * of the caller's, the same one in all calls of a session.
+ *
+ * Rules that hold everywhere:
+ *  - One session is used by one thread at a time.  There is no global state.
+ *  - Callbacks may open, accept, refuse, consume, pause, stop, reset and
+ *    release anything; only feed, pull, tick and free of the same session are
+ *    forbidden inside them.
+ *  - Functions that return int give 0 or a negative MUX_E_*.  A value for
+ *    which mux_is_fatal() holds means that the session is over: write out
+ *    what mux_session_peek() still shows (a GOODBYE with the reason), then
+ *    free it.  Out parameters are not touched on failure.
+ *  - Sizes are bytes, times are nanoseconds, unless the name says otherwise.
+ *
+ * The wire format is mux(7).
+ */
+#ifndef MUX_H
+#define MUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MUX_VERSION	"0.1.0"
+
+/* What a function of this library may answer. */
+enum mux_error {
+	MUX_E_NOMEM	= -1,	/* no memory; nothing happened */
+	MUX_E_INVAL	= -2,	/* an argument is outside its range */
+	MUX_E_STATE	= -3,	/* not in this state (after END, twice, ...) */
+	MUX_E_LIMIT	= -4,	/* the peer's limit of streams is reached */
+	MUX_E_CLOSED	= -5,	/* the session is draining or over */
+	MUX_E_IO	= -6,	/* floor 2 only: see the struct mux_why */
+	MUX_E_FATAL	= -100,	/* from here on the session is over */
+	MUX_E_PROTOCOL	= -101,	/* the peer broke a rule of mux(7) */
+	MUX_E_LOST	= -102,	/* the carrier ended with work in flight */
+	MUX_E_TIMEOUT	= -103,	/* handshake, keepalive, stall */
+	MUX_E_GOODBYE	= -104,	/* the peer said GOODBYE with a code */
+	MUX_E_DONE	= -105	/* drained, or a clean end of the carrier */
+};
+
+bool mux_is_fatal(int err);
+const char *mux_strerror(int err);	/* a static string */
+
+/* Codes of ERROR, RESET, STOP, CANCEL and GOODBYE: mux(7), Error codes. */
+#define MUX_OK			UINT32_C(0)
+#define MUX_HANDLER_FAILED	UINT32_C(1)
+#define MUX_STREAM_FAILED	UINT32_C(2)
+#define MUX_CANCELLED		UINT32_C(3)
+#define MUX_UNKNOWN_METHOD	UINT32_C(4)
+#define MUX_INVALID_PAYLOAD	UINT32_C(5)
+#define MUX_DEADLINE		UINT32_C(6)
+#define MUX_REFUSED		UINT32_C(7)
+#define MUX_UNAVAILABLE		UINT32_C(8)
+#define MUX_INTERNAL		UINT32_C(9)
+#define MUX_TOO_LARGE		UINT32_C(10)
+#define MUX_CONNECT_FAILED	UINT32_C(11)
+#define MUX_BUSY		UINT32_C(12)
+#define MUX_NOT_PERMITTED	UINT32_C(13)
+#define MUX_INDETERMINATE	UINT32_C(14)
+#define MUX_UNSUPPORTED		UINT32_C(15)
+#define MUX_ENDPOINT_RESET	UINT32_C(16)
+#define MUX_ENDPOINT_TIMEOUT	UINT32_C(17)
+#define MUX_CARRIER_LOST	UINT32_C(18)
+#define MUX_ENDPOINT_IO		UINT32_C(19)
+#define MUX_APPLICATION		UINT32_C(32)	/* .. 0x7fffffff */
+#define MUX_F_PROTOCOL		UINT32_C(0x80000001)
+#define MUX_F_BAD_FRAME		UINT32_C(0x80000002)
+#define MUX_F_FRAME_SIZE	UINT32_C(0x80000003)
+#define MUX_F_FLOW		UINT32_C(0x80000004)
+#define MUX_F_ID_ZERO		UINT32_C(0x80000005)
+#define MUX_F_PARITY		UINT32_C(0x80000006)
+#define MUX_F_ID_REUSED		UINT32_C(0x80000007)
+#define MUX_F_AFTER_END		UINT32_C(0x80000008)
+#define MUX_F_NEVER_OPENED	UINT32_C(0x80000009)
+#define MUX_F_HELLO_ORDER	UINT32_C(0x8000000a)
+#define MUX_F_HELLO_VERSION	UINT32_C(0x8000000b)
+#define MUX_F_METADATA		UINT32_C(0x8000000c)
+#define MUX_F_CALL_LIMIT	UINT32_C(0x8000000d)
+#define MUX_F_STREAM_LIMIT	UINT32_C(0x8000000e)
+#define MUX_F_UNKNOWN_CONN	UINT32_C(0x8000000f)
+#define MUX_F_KEEPALIVE		UINT32_C(0x80000010)
+#define MUX_F_IDS_EXHAUSTED	UINT32_C(0x80000011)
+#define MUX_F_TRUNCATED		UINT32_C(0x80000012)
+#define MUX_F_STALLED		UINT32_C(0x80000013)
+#define MUX_F_ABUSE		UINT32_C(0x80000014)
+
+/* The symbol of a code ("connect failed"), or NULL.  Static. */
+const char *mux_code_name(uint32_t code);
+
+struct mux_session;
+struct mux_stream;
+
+/*
+ * What this side is and accepts.  Zero in a field means its default, given in
+ * brackets; set size = sizeof(struct mux_config), memset the rest.
+ */
+struct mux_config {
+	size_t size;
+	bool initiator;		/* the side that dialled; speaks first */
+	bool require_hello;	/* refuse a peer that speaks plain S0 */
+	bool legacy;		/* initiator: speak plain S0 from the start */
+	uint32_t max_frame;	/* payload accepted [1 MiB]; 4 KiB .. 16 MiB */
+	uint64_t max_message;	/* of MORE frames together [16 MiB] */
+	uint32_t window;	/* initial, of each id [W0 out of memory] */
+	uint32_t max_calls;	/* accepted from the peer [64] */
+	uint32_t max_streams;	/* accepted from the peer [256] */
+	uint32_t max_open;	/* streams of our own at once [256] */
+	uint32_t max_meta;	/* bytes of an EXT block [64 KiB] */
+	uint64_t memory;	/* backing of all credit [64 MiB] */
+	uint64_t keepalive;	/* ns between pings [30 s]; NEVER = off */
+	uint32_t keepalive_missed;	/* then the carrier is dead [3] */
+	uint64_t handshake;	/* ns until HELLO must be done [5 s] */
+	uint64_t stall;		/* ns of a frame or a write [30 s] */
+	const char *agent;	/* tag 0x1A; copied ["libmux/VERSION"] */
+};
+
+/* How the peer introduced itself. */
+enum mux_mode {
+	MUX_MODE_HELLO,		/* not known yet */
+	MUX_MODE_EXTENDED,
+	MUX_MODE_LEGACY		/* plain S0 */
+};
+
+/*
+ * One frame, or one piece of the payload of a large one, for -vv and for
+ * recordings.  `off` is where the piece lies in the payload; `data` is NULL
+ * when the bytes do not pass through user memory (splice).  The memory is
+ * good during the callback.
+ */
+struct mux_tap {
+	bool out;		/* ours: committed; else the peer's: parsed */
+	uint8_t type, flags;
+	uint32_t len;		/* payload of the whole frame */
+	uint64_t id;
+	const uint8_t *data;
+	size_t off, n;
+	uint64_t now;
+};
+
+struct mux_open;
+
+/* Events of a session; any may be NULL.  `size` as in struct mux_config. */
+struct mux_session_ops {
+	size_t size;
+	/* HELLO is done; mux_session_mode() says what the peer speaks. */
+	void (*ready)(struct mux_session *, void *arg);
+	/*
+	 * The peer opened a stream.  Call mux_stream_attach() or
+	 * mux_stream_refuse() before returning; what does neither is refused
+	 * with MUX_UNSUPPORTED.  `o` is good during the callback.
+	 */
+	void (*open)(struct mux_session *, struct mux_stream *,
+	    const struct mux_open *o, void *arg);
+	/* The peer said GOODBYE with code 0: nothing new can be opened. */
+	void (*drain)(struct mux_session *, void *arg);
+	/* A PONG came; ns since the ping. */
+	void (*pong)(struct mux_session *, uint64_t rtt, void *arg);
+	/* There may be something to pull.  Only note it; do not pull here. */
+	void (*wake)(struct mux_session *, void *arg);
+	void (*tap)(struct mux_session *, const struct mux_tap *, void *arg);
+};
+
+/* ops and arg must outlive the session.  *out is freed by the caller. */
+int mux_session_new(const struct mux_config *, const struct mux_session_ops *,
+    void *arg, uint64_t now, struct mux_session **out);
+
+/*
+ * Frees the session.  Streams whose owner still holds them get
+ * reset(MUX_CARRIER_LOST) first, if they did not end, and become empty
+ * shells that only mux_stream_release() may be called on.
+ */
+void mux_session_free(struct mux_session *);
+
+/*
+ * Takes all n bytes (there is no partial feed), or fails fatally.  Bytes may
+ * come in pieces of any size.
+ */
+int mux_session_feed(struct mux_session *, const void *p, size_t n,
+    uint64_t now);
+
+/* The carrier ended.  Always fatal: MUX_E_DONE when nothing was in flight,
+ * else MUX_E_LOST, or MUX_E_PROTOCOL inside a frame. */
+int mux_session_feed_eof(struct mux_session *, uint64_t now);
+
+/* Fills the output buffer: what is owed, opens, then data by weight. */
+int mux_session_pull(struct mux_session *, uint64_t now);
+
+/*
+ * What to write now: `len` bytes of memory, then `foreign` bytes that the
+ * owner of a stream announced in fill() and that only the I/O layer sees.
+ * Both 0: nothing to write.  The memory is good until the next call.
+ */
+struct mux_out {
+	const void *data;
+	size_t len;
+	size_t foreign;
+};
+void mux_session_peek(const struct mux_session *, struct mux_out *);
+
+/* The first n bytes of what peek showed are on their way. */
+void mux_session_sent(struct mux_session *, size_t n, uint64_t now);
+
+/*
+ * The payload that comes next on the carrier may bypass feed(): n bytes for
+ * stream *st, whose consumer can take them from a descriptor.  0 if feed()
+ * is to be used.  After moving some of them, say how many.
+ */
+size_t mux_session_foreign(const struct mux_session *,
+    struct mux_stream **st);
+/* Bytes that the parser still needs for the current header or frame: a
+ * reader who reads just these keeps the next large payload out of memory. */
+size_t mux_session_wants(const struct mux_session *);
+void mux_session_moved(struct mux_session *, size_t n, uint64_t now);
+
+/* When tick() is due, UINT64_MAX if never; and the deadlines themselves. */
+uint64_t mux_session_deadline(const struct mux_session *);
+int mux_session_tick(struct mux_session *, uint64_t now);
+
+/*
+ * Stop opening, tell the peer, and be done (MUX_E_DONE from pull or tick)
+ * when the last stream is gone; after `grace` ns those that are left are
+ * reset with MUX_UNAVAILABLE.
+ */
+void mux_session_drain(struct mux_session *, uint64_t grace, uint64_t now);
+
+/* End now: GOODBYE with the code, then fatal.  `text` may be NULL. */
+void mux_session_abort(struct mux_session *, uint32_t code, const char *text);
+
+/* Ask for a PONG; the answer comes as pong(). */
+void mux_session_ping(struct mux_session *, uint64_t now);
+
+enum mux_mode mux_session_mode(const struct mux_session *);
+/* Code and sentence of the fatal error, peer's or ours; 0 and "" before.
+ * The text is not safe to print: it may be the peer's. */
+uint32_t mux_session_code(const struct mux_session *);
+const char *mux_session_error(const struct mux_session *);
+
+/* Figures for people and tests. */
+struct mux_session_stats {
+	uint64_t frames_in, frames_out, bytes_in, bytes_out;
+	uint64_t ignored;	/* frames for ids that are closed */
+	uint64_t skipped;	/* frames of types 64..255 */
+	uint64_t datagrams_dropped;
+	uint64_t opened, accepted, refused, resets_in, resets_out;
+	uint64_t streams, wire_live, peer_slots;
+	uint64_t charge;	/* credit granted and not consumed */
+	uint64_t budget;	/* what of it is beyond the initial windows */
+	uint64_t srtt, min_rtt;
+	uint32_t frame_size;	/* of DATA now */
+	uint32_t window;	/* initial, as announced */
+	uint32_t peer_window, peer_max_frame, peer_max_streams;
+	bool draining;
+};
+void mux_session_stats(const struct mux_session *,
+    struct mux_session_stats *);
+/* Walks the live streams: *pos starts at 0, NULL at the end. */
+struct mux_stream *mux_session_next(const struct mux_session *, size_t *pos);
+
+/* ---- streams: two directions, each with an end of its own ---- */
+
+enum mux_stream_mode {
+	MUX_STREAM_BYTES,
+	MUX_STREAM_MESSAGES,
+	MUX_STREAM_ONE_WAY
+};
+
+/* What STREAM_START says.  Zero or NULL: absent. */
+struct mux_open {
+	size_t size;
+	const char *target;	/* tunnel target, not NUL-terminated */
+	size_t target_len;
+	const char *method;
+	size_t method_len;
+	const void *body;	/* at most 4 KiB; no credit */
+	size_t body_len;
+	uint64_t parent;	/* call that it belongs to */
+	uint32_t window;	/* credit on top of HELLO's */
+	uint8_t priority;	/* 1..8 = wire 0..7; 0 = default (wire 3) */
+	uint8_t mode;		/* enum mux_stream_mode */
+};
+
+#define MUX_FILL_END		1u	/* no more after these bytes */
+#define MUX_FILL_FOREIGN	2u	/* the bytes are not in buf: splice */
+
+/*
+ * The owner's side of a stream; any may be NULL.  After reset() no other
+ * callback follows.
+ */
+struct mux_stream_ops {
+	size_t size;
+	/* STREAM_OK came: the acceptor took the stream. */
+	void (*accepted)(struct mux_stream *, void *arg);
+	/*
+	 * Put up to max bytes into buf and answer how many; 0 without
+	 * MUX_FILL_END means "nothing now": it is asked again after
+	 * mux_stream_ready().  *flags starts as 0.  With MUX_FILL_FOREIGN the
+	 * answer may be as much as `limit` (which may exceed max).
+	 */
+	size_t (*fill)(struct mux_stream *, void *buf, size_t max,
+	    size_t limit, unsigned *flags, void *arg);
+	/* Bytes came.  They are the owner's until mux_stream_consume(). */
+	void (*data)(struct mux_stream *, const void *p, size_t n, void *arg);
+	/* May the next n bytes come by descriptor?  See
+	 * mux_session_foreign(). */
+	bool (*foreign)(struct mux_stream *, size_t n, void *arg);
+	/* The peer ended its direction; every byte before it was delivered. */
+	void (*eof)(struct mux_stream *, void *arg);
+	/* The peer will read no more: our direction has ended. */
+	void (*stopped)(struct mux_stream *, uint32_t code, void *arg);
+	/* Both directions are over at once.  `text` is vis-unsafe. */
+	void (*reset)(struct mux_stream *, uint32_t code, const char *text,
+	    void *arg);
+};
+
+/*
+ * Opens a stream.  MUX_E_LIMIT: the peer takes no more now; MUX_E_CLOSED:
+ * draining.  Data may flow at once, before accepted().  The id is known when
+ * the open was pulled.  *out is the caller's until mux_stream_release().
+ */
+int mux_stream_open(struct mux_session *, const struct mux_open *,
+    const struct mux_stream_ops *, void *arg, struct mux_stream **out);
+
+/*
+ * The acceptor's half of it: attach() takes ownership inside open(), data may
+ * be delivered from then on; accept() sends STREAM_OK; refuse() sends ERROR
+ * and, if the stream was attached, no callback follows (release it still).
+ */
+void mux_stream_attach(struct mux_stream *, const struct mux_stream_ops *,
+    void *arg);
+int mux_stream_accept(struct mux_stream *);
+void mux_stream_refuse(struct mux_stream *, uint32_t code, const char *text);
+
+/* fill() may have something again. */
+void mux_stream_ready(struct mux_stream *);
+/* n delivered bytes have left our memory: credit may go home. */
+void mux_stream_consume(struct mux_stream *, size_t n);
+/* FLOW_PAUSE / FLOW_RESUME to the peer; idempotent. */
+void mux_stream_pause(struct mux_stream *, bool on);
+/* We read no more; the other direction lives.  What still comes is dropped. */
+void mux_stream_stop(struct mux_stream *, uint32_t code);
+/* Both directions end now, queued data is dropped.  No callback follows. */
+void mux_stream_reset(struct mux_stream *, uint32_t code, const char *text);
+/* 0..7, 7 first; tells the peer as well. */
+int mux_stream_priority(struct mux_stream *, unsigned priority);
+/*
+ * The owner is done with the handle (its slot is free now).  A stream that
+ * has not ended both ways is reset with MUX_CANCELLED.
+ */
+void mux_stream_release(struct mux_stream *);
+
+uint64_t mux_stream_id(const struct mux_stream *);	/* 0 = not yet */
+void *mux_stream_arg(const struct mux_stream *);
+const struct mux_stream_ops *mux_stream_ops(const struct mux_stream *);
+struct mux_session *mux_stream_session(const struct mux_stream *);
+
+struct mux_stream_stats {
+	uint64_t id, sent, received, consumed;
+	uint64_t credit_out;	/* what we may still send */
+	uint64_t credit_in;	/* what the peer may still send */
+	uint64_t buffered;	/* delivered, not consumed */
+	uint32_t window;
+	unsigned priority;
+	bool by_peer, accepted, paused_by_peer, paused_by_us;
+	const char *send_state, *recv_state;	/* static */
+	const char *blocked;	/* why nothing is sent: static, "" if not */
+};
+void mux_stream_stats(const struct mux_stream *, struct mux_stream_stats *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
