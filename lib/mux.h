@@ -315,6 +315,11 @@ struct mux_stream_ops {
 	/* May the next n bytes come by descriptor?  See
 	 * mux_session_foreign(). */
 	bool (*foreign)(struct mux_stream *, size_t n, void *arg);
+	/*
+	 * For the I/O layer, which calls it itself: take exactly n bytes,
+	 * already counted by mux_session_moved(), out of the pipe `fd`.
+	 */
+	void (*take)(struct mux_stream *, int fd, size_t n, void *arg);
 	/* The peer ended its direction; every byte before it was delivered. */
 	void (*eof)(struct mux_stream *, void *arg);
 	/* The peer will read no more: our direction has ended. */
