@@ -99,13 +99,18 @@ const char *mux_strerror(int err);	/* a static string */
 /* The symbol of a code ("connect failed"), or NULL.  Static. */
 const char *mux_code_name(uint32_t code);
 
+/* The name of a frame type ("STREAM_DATA"), or NULL.  Static. */
+const char *mux_frame_name(uint8_t type);
+
 struct mux_session;
 struct mux_stream;
 
 /*
  * What this side is and accepts.  Zero in a field means its default, given in
- * brackets; set size = sizeof(struct mux_config), memset the rest.
+ * brackets; set size = sizeof(struct mux_config), memset the rest.  MUX_NONE
+ * in one of the counts means that there are none.
  */
+#define MUX_NONE	UINT32_MAX
 struct mux_config {
 	size_t size;
 	bool initiator;		/* the side that dialled; speaks first */
@@ -270,25 +275,15 @@ struct mux_stream *mux_session_next(const struct mux_session *, size_t *pos);
 
 /* ---- streams: two directions, each with an end of its own ---- */
 
-enum mux_stream_mode {
-	MUX_STREAM_BYTES,
-	MUX_STREAM_MESSAGES,
-	MUX_STREAM_ONE_WAY
-};
-
 /* What STREAM_START says.  Zero or NULL: absent. */
 struct mux_open {
 	size_t size;
 	const char *target;	/* tunnel target, not NUL-terminated */
 	size_t target_len;
-	const char *method;
-	size_t method_len;
 	const void *body;	/* at most 4 KiB; no credit */
 	size_t body_len;
-	uint64_t parent;	/* call that it belongs to */
-	uint32_t window;	/* credit on top of HELLO's */
-	uint8_t priority;	/* 1..8 = wire 0..7; 0 = default (wire 3) */
-	uint8_t mode;		/* enum mux_stream_mode */
+	bool have_priority;
+	uint8_t priority;	/* 0..7, 7 first; default 3 */
 };
 
 #define MUX_FILL_END		1u	/* no more after these bytes */

@@ -1,0 +1,136 @@
+/*
+ * frame.h - the 14-byte header and THE frame table: what each type is called,
+ * what its id names, which flags and lengths are legal and in which mode of
+ * the link it may come.  Dispatch, validation, the text of traces and the
+ * check of mux(7) all read this one table.
+ */
+#ifndef MUX_FRAME_H
+#define MUX_FRAME_H
+
+#include "int.h"
+
+#define FRAME_HEADER	14u
+#define FRAME_HARD_MAX	(16u * 1024u * 1024u)	/* S0-3; no mode has more */
+#define FRAME_TEXT_MAX	1024u		/* of ERROR, RESET, GOODBYE */
+#define FRAME_PING_MAX	64u
+#define FRAME_HELLO_MAX	4096u
+#define FRAME_EXT_SLACK	8192u		/* a frame with EXT over max_meta */
+
+#define FRAME_FIN	0x01u
+#define FRAME_MORE	0x02u
+#define FRAME_EXT	0x80u
+#define FRAME_KNOWN	(FRAME_FIN | FRAME_MORE | FRAME_EXT)
+
+/* What the id of a frame names. */
+#define ID_CALL		1u
+#define ID_STREAM	2u
+#define ID_CONN		4u	/* local part 0 */
+#define ID_FREE		8u	/* any number: outside the id space */
+
+/* In which mode of the link a type may come. */
+#define IN_LEGACY	1u
+#define IN_EXTENDED	2u
+
+/* Lengths that a limit of the session decides. */
+#define LEN_FRAME	0xffffffffu	/* max_frame */
+#define LEN_EXT		0xfffffffeu	/* max_meta + FRAME_EXT_SLACK */
+
+/*
+ * FRAME(number, NAME, ids, flags, min, max, modes, sliced).  Sliced payload
+ * is handed on as it comes; everything else is whole before it is looked at.
+ */
+#define FRAME_TABLE(FRAME)						\
+	FRAME(0, REQUEST, ID_CALL, FRAME_MORE | FRAME_EXT,		\
+	    0, LEN_FRAME, IN_LEGACY | IN_EXTENDED, true)		\
+	FRAME(1, RESPONSE, ID_CALL, FRAME_MORE | FRAME_EXT,		\
+	    0, LEN_FRAME, IN_LEGACY | IN_EXTENDED, true)		\
+	FRAME(2, STREAM_START, ID_STREAM, FRAME_FIN | FRAME_EXT,	\
+	    0, LEN_EXT, IN_LEGACY | IN_EXTENDED, false)			\
+	FRAME(3, STREAM_DATA, ID_STREAM, FRAME_FIN | FRAME_MORE,	\
+	    0, LEN_FRAME, IN_LEGACY | IN_EXTENDED, true)		\
+	FRAME(4, STREAM_END, ID_STREAM, 0,				\
+	    0, 0, IN_LEGACY | IN_EXTENDED, false)			\
+	FRAME(5, ERROR, ID_CALL | ID_STREAM, FRAME_EXT,			\
+	    4, LEN_EXT, IN_LEGACY | IN_EXTENDED, false)			\
+	FRAME(6, FLOW_PAUSE, ID_CALL | ID_STREAM | ID_CONN, 0,		\
+	    0, 0, IN_LEGACY | IN_EXTENDED, false)			\
+	FRAME(7, FLOW_RESUME, ID_CALL | ID_STREAM | ID_CONN, 0,		\
+	    0, 0, IN_LEGACY | IN_EXTENDED, false)			\
+	FRAME(8, PING, ID_FREE, FRAME_EXT,				\
+	    0, FRAME_PING_MAX, IN_LEGACY | IN_EXTENDED, false)		\
+	FRAME(9, PONG, ID_FREE, FRAME_EXT,				\
+	    0, FRAME_PING_MAX, IN_LEGACY | IN_EXTENDED, false)		\
+	FRAME(10, CANCEL, ID_CALL | ID_STREAM, 0,			\
+	    0, 4, IN_LEGACY | IN_EXTENDED, false)			\
+	FRAME(16, CREDIT, ID_CALL | ID_STREAM, 0,			\
+	    4, 4, IN_EXTENDED, false)					\
+	FRAME(17, RESET, ID_STREAM, 0,					\
+	    4, 4 + FRAME_TEXT_MAX, IN_EXTENDED, false)			\
+	FRAME(18, STOP, ID_STREAM, 0,					\
+	    4, 4, IN_EXTENDED, false)					\
+	FRAME(19, STREAM_OK, ID_STREAM, FRAME_EXT,			\
+	    4, LEN_EXT, IN_EXTENDED, false)				\
+	FRAME(20, PRIORITY, ID_CALL | ID_STREAM, 0,			\
+	    1, 1, IN_EXTENDED, false)					\
+	FRAME(21, CONNECT, ID_CONN, FRAME_EXT,				\
+	    0, LEN_EXT, IN_EXTENDED, false)				\
+	FRAME(22, ACCEPT, ID_CONN, FRAME_EXT,				\
+	    0, LEN_EXT, IN_EXTENDED, false)				\
+	FRAME(23, REJECT, ID_CONN, 0,					\
+	    4, 4 + FRAME_TEXT_MAX, IN_EXTENDED, false)			\
+	FRAME(24, GOODBYE, ID_CONN, 0,					\
+	    12, 12 + FRAME_TEXT_MAX, IN_EXTENDED, false)		\
+	FRAME(25, DATAGRAM, ID_FREE, 0,					\
+	    0, LEN_FRAME, IN_EXTENDED, true)				\
+	FRAME(26, BUS_JOIN, ID_STREAM, 0,				\
+	    1, 1 + 256, IN_EXTENDED, false)				\
+	FRAME(27, BUS_LEAVE, ID_STREAM, 0,				\
+	    0, 0, IN_EXTENDED, false)					\
+	FRAME(28, BUS_READY, ID_STREAM, 0,				\
+	    4, 4, IN_EXTENDED, false)					\
+	FRAME(29, BUS_MSG, ID_STREAM, FRAME_MORE | FRAME_EXT,		\
+	    0, LEN_FRAME, IN_EXTENDED, true)
+
+enum frame_type {
+#define FRAME(n, name, ids, flags, min, max, modes, sliced) FT_##name = (n),
+	FRAME_TABLE(FRAME)
+#undef FRAME
+	FT_TYPES = 30,		/* below it: assigned, or fatal */
+	FT_SKIPPED = 64		/* from it on: unknown types are skipped */
+};
+
+struct frame_row {
+	const char *name;	/* NULL = not assigned */
+	uint32_t min, max;	/* payload; max may be LEN_* */
+	uint8_t ids, flags, modes;
+	bool sliced;
+};
+
+struct frame {
+	uint64_t id;
+	uint32_t len;		/* payload only */
+	uint8_t type, flags;
+};
+
+void frame_put(uint8_t out[FRAME_HEADER], const struct frame *f);
+void frame_get(const uint8_t in[FRAME_HEADER], struct frame *f);
+
+/* The row of a type, or NULL where none is assigned. */
+const struct frame_row *frame_row(uint8_t type);
+
+/* Ids: which connection (upper 16 bits), which call or stream on it. */
+static inline uint16_t
+id_conn(uint64_t id)
+{
+	return (uint16_t)(id >> 48);
+}
+
+static inline uint64_t
+id_local(uint64_t id)
+{
+	return id & UINT64_C(0xffffffffffff);
+}
+
+#define ID_LOCAL_MAX	UINT64_C(0xffffffffffff)
+
+#endif
