@@ -8,8 +8,8 @@
 #include "mux.h"
 
 static const struct frame_row rows[FT_TYPES] = {
-#define FRAME(n, name, ids, flags, min, max, modes, sliced) \
-	[n] = { #name, (min), (max), (ids), (flags), (modes), (sliced) },
+#define FRAME(n, name, word, ids, flags, min, max, modes, sliced) \
+	[n] = { #name, #word, (min), (max), (ids), (flags), (modes), (sliced) },
 	FRAME_TABLE(FRAME)
 #undef FRAME
 };
@@ -45,5 +45,5 @@ mux_frame_name(uint8_t type)
 {
 	const struct frame_row *row = frame_row(type);
 
-	return row != NULL ? row->name : NULL;
+	return row != NULL ? row->word : NULL;
 }

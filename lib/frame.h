@@ -36,63 +36,66 @@
 #define LEN_EXT		0xfffffffeu	/* max_meta + FRAME_EXT_SLACK */
 
 /*
- * FRAME(number, NAME, ids, flags, min, max, modes, sliced).  Sliced payload
- * is handed on as it comes; everything else is whole before it is looked at.
+ * FRAME(number, NAME, word, ids, flags, min, max, modes, sliced).  The word
+ * is what traces and filters say, and the session's handler is on_word().
+ * Sliced payload is handed on as it comes; all else is whole before anyone
+ * looks at it.
  */
 #define FRAME_TABLE(FRAME)						\
-	FRAME(0, REQUEST, ID_CALL, FRAME_MORE | FRAME_EXT,		\
+	FRAME(0, REQUEST, request, ID_CALL, FRAME_MORE | FRAME_EXT,	\
 	    0, LEN_FRAME, IN_LEGACY | IN_EXTENDED, true)		\
-	FRAME(1, RESPONSE, ID_CALL, FRAME_MORE | FRAME_EXT,		\
+	FRAME(1, RESPONSE, response, ID_CALL, FRAME_MORE | FRAME_EXT,	\
 	    0, LEN_FRAME, IN_LEGACY | IN_EXTENDED, true)		\
-	FRAME(2, STREAM_START, ID_STREAM, FRAME_FIN | FRAME_EXT,	\
+	FRAME(2, STREAM_START, start, ID_STREAM, FRAME_FIN | FRAME_EXT,	\
 	    0, LEN_EXT, IN_LEGACY | IN_EXTENDED, false)			\
-	FRAME(3, STREAM_DATA, ID_STREAM, FRAME_FIN | FRAME_MORE,	\
+	FRAME(3, STREAM_DATA, data, ID_STREAM, FRAME_FIN | FRAME_MORE,	\
 	    0, LEN_FRAME, IN_LEGACY | IN_EXTENDED, true)		\
-	FRAME(4, STREAM_END, ID_STREAM, 0,				\
+	FRAME(4, STREAM_END, end, ID_STREAM, 0,				\
 	    0, 0, IN_LEGACY | IN_EXTENDED, false)			\
-	FRAME(5, ERROR, ID_CALL | ID_STREAM, FRAME_EXT,			\
+	FRAME(5, ERROR, error, ID_CALL | ID_STREAM, FRAME_EXT,		\
 	    4, LEN_EXT, IN_LEGACY | IN_EXTENDED, false)			\
-	FRAME(6, FLOW_PAUSE, ID_CALL | ID_STREAM | ID_CONN, 0,		\
+	FRAME(6, FLOW_PAUSE, pause, ID_CALL | ID_STREAM | ID_CONN, 0,	\
 	    0, 0, IN_LEGACY | IN_EXTENDED, false)			\
-	FRAME(7, FLOW_RESUME, ID_CALL | ID_STREAM | ID_CONN, 0,		\
+	FRAME(7, FLOW_RESUME, resume, ID_CALL | ID_STREAM | ID_CONN, 0,	\
 	    0, 0, IN_LEGACY | IN_EXTENDED, false)			\
-	FRAME(8, PING, ID_FREE, FRAME_EXT,				\
+	FRAME(8, PING, ping, ID_FREE, FRAME_EXT,			\
 	    0, FRAME_PING_MAX, IN_LEGACY | IN_EXTENDED, false)		\
-	FRAME(9, PONG, ID_FREE, FRAME_EXT,				\
+	FRAME(9, PONG, pong, ID_FREE, FRAME_EXT,			\
 	    0, FRAME_PING_MAX, IN_LEGACY | IN_EXTENDED, false)		\
-	FRAME(10, CANCEL, ID_CALL | ID_STREAM, 0,			\
+	FRAME(10, CANCEL, cancel, ID_CALL | ID_STREAM, 0,		\
 	    0, 4, IN_LEGACY | IN_EXTENDED, false)			\
-	FRAME(16, CREDIT, ID_CALL | ID_STREAM, 0,			\
+	FRAME(16, CREDIT, credit, ID_CALL | ID_STREAM, 0,		\
 	    4, 4, IN_EXTENDED, false)					\
-	FRAME(17, RESET, ID_STREAM, 0,					\
+	FRAME(17, RESET, reset, ID_STREAM, 0,				\
 	    4, 4 + FRAME_TEXT_MAX, IN_EXTENDED, false)			\
-	FRAME(18, STOP, ID_STREAM, 0,					\
+	FRAME(18, STOP, stop, ID_STREAM, 0,				\
 	    4, 4, IN_EXTENDED, false)					\
-	FRAME(19, STREAM_OK, ID_STREAM, FRAME_EXT,			\
+	FRAME(19, STREAM_OK, ok, ID_STREAM, FRAME_EXT,			\
 	    4, LEN_EXT, IN_EXTENDED, false)				\
-	FRAME(20, PRIORITY, ID_CALL | ID_STREAM, 0,			\
+	FRAME(20, PRIORITY, priority, ID_CALL | ID_STREAM, 0,		\
 	    1, 1, IN_EXTENDED, false)					\
-	FRAME(21, CONNECT, ID_CONN, FRAME_EXT,				\
+	FRAME(21, CONNECT, connect, ID_CONN, FRAME_EXT,			\
 	    0, LEN_EXT, IN_EXTENDED, false)				\
-	FRAME(22, ACCEPT, ID_CONN, FRAME_EXT,				\
+	FRAME(22, ACCEPT, accept, ID_CONN, FRAME_EXT,			\
 	    0, LEN_EXT, IN_EXTENDED, false)				\
-	FRAME(23, REJECT, ID_CONN, 0,					\
+	FRAME(23, REJECT, reject, ID_CONN, 0,				\
 	    4, 4 + FRAME_TEXT_MAX, IN_EXTENDED, false)			\
-	FRAME(24, GOODBYE, ID_CONN, 0,					\
+	FRAME(24, GOODBYE, goodbye, ID_CONN, 0,				\
 	    12, 12 + FRAME_TEXT_MAX, IN_EXTENDED, false)		\
-	FRAME(25, DATAGRAM, ID_FREE, 0,					\
+	FRAME(25, DATAGRAM, datagram, ID_FREE, 0,			\
 	    0, LEN_FRAME, IN_EXTENDED, true)				\
-	FRAME(26, BUS_JOIN, ID_STREAM, 0,				\
+	FRAME(26, BUS_JOIN, join, ID_STREAM, 0,				\
 	    1, 1 + 256, IN_EXTENDED, false)				\
-	FRAME(27, BUS_LEAVE, ID_STREAM, 0,				\
+	FRAME(27, BUS_LEAVE, leave, ID_STREAM, 0,			\
 	    0, 0, IN_EXTENDED, false)					\
-	FRAME(28, BUS_READY, ID_STREAM, 0,				\
+	FRAME(28, BUS_READY, ready, ID_STREAM, 0,			\
 	    4, 4, IN_EXTENDED, false)					\
-	FRAME(29, BUS_MSG, ID_STREAM, FRAME_MORE | FRAME_EXT,		\
+	FRAME(29, BUS_MSG, msg, ID_STREAM, FRAME_MORE | FRAME_EXT,	\
 	    0, LEN_FRAME, IN_EXTENDED, true)
 
 enum frame_type {
-#define FRAME(n, name, ids, flags, min, max, modes, sliced) FT_##name = (n),
+#define FRAME(n, name, word, ids, flags, min, max, modes, sliced) \
+	FT_##name = (n),
 	FRAME_TABLE(FRAME)
 #undef FRAME
 	FT_TYPES = 30,		/* below it: assigned, or fatal */
@@ -100,7 +103,8 @@ enum frame_type {
 };
 
 struct frame_row {
-	const char *name;	/* NULL = not assigned */
+	const char *name;	/* "STREAM_DATA"; NULL = not assigned */
+	const char *word;	/* "data" */
 	uint32_t min, max;	/* payload; max may be LEN_* */
 	uint8_t ids, flags, modes;
 	bool sliced;

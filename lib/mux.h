@@ -99,7 +99,7 @@ const char *mux_strerror(int err);	/* a static string */
 /* The symbol of a code ("connect failed"), or NULL.  Static. */
 const char *mux_code_name(uint32_t code);
 
-/* The name of a frame type ("STREAM_DATA"), or NULL.  Static. */
+/* The word for a frame type ("data", "credit"), or NULL.  Static. */
 const char *mux_frame_name(uint8_t type);
 
 struct mux_session;

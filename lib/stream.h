@@ -1,0 +1,91 @@
+/*
+ * stream.h - one stream: two half-automata, two ledgers of credit, and what
+ * it owes the peer.  Events change states here; actions (frames, callbacks)
+ * are the session's and never change a state themselves.
+ *
+ *	send half                        receive half
+ *	HELD    not yet on the wire      OPEN     data is delivered
+ *	OPEN    data may be sent         STOPPED  we said STOP: discard
+ *	ENDING  END is owed              DONE     END came, or a reset
+ *	DONE    END sent, or a reset
+ */
+#ifndef MUX_STREAM_H
+#define MUX_STREAM_H
+
+#include <sys/queue.h>
+
+#include "credit.h"
+#include "mux.h"
+
+enum send_state { SEND_HELD, SEND_OPEN, SEND_ENDING, SEND_DONE };
+enum recv_state { RECV_OPEN, RECV_STOPPED, RECV_DONE };
+
+/* What is owed, in the order in which it is sent. */
+#define OWE_ERROR	0x01u	/* refusal, or the answer to CANCEL */
+#define OWE_RESET	0x02u
+#define OWE_OK		0x04u
+#define OWE_CREDIT	0x08u
+#define OWE_FLOW	0x10u	/* PAUSE or RESUME, as paused_us says */
+#define OWE_PRIORITY	0x20u
+#define OWE_STOP	0x40u
+#define OWE_END		0x80u
+#define OWE_LAST	(OWE_ERROR | OWE_RESET)	/* nothing follows these */
+
+#define STREAM_PRIORITY	3u	/* the default of 0..7 */
+
+struct mux_stream {
+	struct mux_session *session;	/* NULL: an empty shell */
+	const struct mux_stream_ops *ops;
+	void *arg;
+	uint64_t id;			/* 0 until its START is committed */
+	struct credit_tx tx;
+	struct credit_rx rx;
+	uint64_t small_at, big_at;	/* last payload <= 4 KiB, > 16 KiB */
+	int64_t deficit;		/* of the round robin, bytes */
+	char *text;	/* target until START, reason until RESET or ERROR */
+	uint32_t code;			/* of the RESET, ERROR or STOP owed */
+	uint32_t stop_code;
+	uint8_t send, recv;		/* enum send_state, recv_state */
+	uint8_t owed;			/* OWE_* */
+	uint8_t priority;
+	bool by_peer;			/* the peer opened it */
+	bool accepted;			/* STREAM_OK: by_peer said, else came */
+	bool attached;			/* has an owner who must release it */
+	bool ready;			/* fill() may have something */
+	bool paused_peer, paused_us;
+	bool in_owed, in_data, in_opening;	/* list membership */
+	bool wire_live;			/* counts against the limit */
+	bool dead;			/* in the graveyard */
+	TAILQ_ENTRY(mux_stream) owed_link;
+	TAILQ_ENTRY(mux_stream) data_link;	/* data, opening or grave */
+};
+
+TAILQ_HEAD(stream_list, mux_stream);
+
+/* Events that a frame brings, and what the state makes of them. */
+enum stream_event { EV_DATA, EV_END, EV_CREDIT, EV_STOP };
+enum verdict {
+	DO,			/* apply it */
+	DISCARD,		/* take the bytes, deliver nothing */
+	IGNORE,			/* it comes too late; count it */
+	AFTER_END		/* per-id error MUX_F_AFTER_END */
+};
+enum verdict stream_verdict(const struct mux_stream *st,
+    enum stream_event ev);
+
+/* The only setters of the two states; both assert that the step is legal. */
+void stream_set_send(struct mux_stream *st, enum send_state to);
+void stream_set_recv(struct mux_stream *st, enum recv_state to);
+
+/* May a DATA frame of it be asked for now? */
+bool stream_may_send(const struct mux_stream *st);
+/* Are both directions over, with nothing owed? */
+bool stream_over(const struct mux_stream *st);
+/* A payload of n bytes passed, either way.  True if the stream is
+ * interactive now: small payloads only within the last 100 ms. */
+bool stream_note(struct mux_stream *st, size_t n, uint64_t now);
+
+const char *stream_send_name(const struct mux_stream *st);
+const char *stream_recv_name(const struct mux_stream *st);
+
+#endif
