@@ -27,7 +27,8 @@ MAKEFLAGS += --no-print-directory
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell pkg-config --cflags libbsd libcares))$(PC_CFLAGS)
 PC_LIBS	= $(eval PC_LIBS := $$(shell pkg-config --libs libbsd libcares))$(PC_LIBS)
 WARN	= -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes $(if $(WERROR),-Werror)
+	-Wmissing-prototypes -Werror=implicit-function-declaration \
+	$(if $(WERROR),-Werror)
 SANFLAGS = $(if $(SAN),-fsanitize=address$(,)undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer)
 COMPILE	= $(CC) -std=gnu11 -D_GNU_SOURCE $(CPPFLAGS) -Ilib $(PC_CFLAGS) \
@@ -48,7 +49,7 @@ FUZZ	:= $(call tests,fuzz/fuzz_*.c)
 # Programs that shell tests run, and objects that they preload.
 PRELOAD	:= $(addsuffix .so,$(call tests,cli/preload_*.c))
 HELPERS	:= $(filter-out $(PRELOAD:.so=),$(call tests,cli/*.c))
-BENCH	:= $(call tests,bench/*.c)
+LOAD	= $(B)/tests/bench/load
 SIMLIB	:= $(addsuffix .o,$(filter-out $(SIM),$(call tests,sim/*.c)))
 FUZZLIB	:= $(B)/tests/fuzz/driver.o
 SHELL_TESTS := $(wildcard tests/meta/*.sh tests/cli/*.bats)
@@ -59,7 +60,7 @@ chosen	= $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$(t)),$(t))),$(1))
 prove	= $(TESTENV) prove --exec tests/run.sh $(PROVEFLAGS) $(call chosen,$(1))
 
 all: $(LIBA) $(B)/$(SONAME) $(B)/mux.pc $(TOOL)
-tests: $(UNIT) $(SIM) $(FUZZ) $(HELPERS) $(PRELOAD) $(BENCH)
+tests: $(UNIT) $(SIM) $(FUZZ) $(HELPERS) $(PRELOAD) $(LOAD)
 
 check: all tests
 	$(Q)$(call prove,$(UNIT) $(SIM) $(FUZZ) $(SHELL_TESTS))
@@ -74,7 +75,7 @@ ci:
 	$(Q)$(MAKE) B=build-san SAN=1 WERROR=1 all tests check-core
 	$(Q)$(MAKE) B=build WERROR=1 check
 
-bench: all $(BENCH)
+bench: all $(LOAD)
 	$(Q)$(TESTENV) sh tests/bench/run.sh
 demo: all
 	$(Q)$(TESTENV) sh tests/demo.sh
@@ -102,8 +103,9 @@ $(B)/$(SONAME): $(addprefix $(B)/pic/,$(LIB)) lib/mux.map
 $(SIM): $(SIMLIB)
 $(FUZZ): $(FUZZLIB)
 $(TOOL): $(CMD)
-$(UNIT) $(SIM) $(FUZZ) $(HELPERS) $(BENCH): %: %.o
-$(TOOL) $(UNIT) $(SIM) $(FUZZ) $(HELPERS) $(BENCH): $(LIBA)
+$(LOAD): $(addsuffix .o,$(call tests,bench/*.c))
+$(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
+$(TOOL) $(LOAD) $(UNIT) $(SIM) $(FUZZ) $(HELPERS): $(LIBA)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBA) $(PC_LIBS)
 $(PRELOAD): $(B)/%.so: %.c
