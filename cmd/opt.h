@@ -88,7 +88,6 @@ struct opt_item {
 	const struct opt *opt;	/* whose it is, when options share a list */
 	const char *word;
 	const char *where;	/* for messages: "-L", "config:12: local" */
-	int from;
 };
 
 struct opt_list {
@@ -168,19 +167,48 @@ int opt_read(const struct verb *, int argc, char **argv, void *verb_opts,
     struct opt_common *com, struct opt_rest *rest, enum opt_kind *asked,
     struct mux_why *why);
 
+/* The verb's options, then the common ones it asked for; from NULL to NULL. */
+const struct opt *opt_next(const struct verb *, const struct opt *prev);
+
 void opt_help(const struct verb *, FILE *);
 /* A line "--long<TAB>-s<TAB>ARG<TAB>help" per option; ARG is "[=ARG]" where
  * it may be left out.  For muxctl itself, first "verb<TAB><TAB><TAB>about". */
 void opt_complete(const struct verb *, FILE *);
+
+/* By name, or NULL; `name` need not end after len. */
+const struct opt *opt_find(const struct verb *, const char *name, size_t len);
+const struct opt *opt_find_short(const struct verb *, char c);
 
 /* The candidate nearest to `word`, if it is near enough for "did you mean",
  * else NULL.  next() gives one after the other, NULL at the end. */
 const char *opt_nearest(const char *word, const char *(*next)(void *arg),
     void *arg);
 
+/*
+ * A configuration file, line by line.  path NULL: the default place, where
+ * it may be missing but not be in the hands of others.  In cb, `section` is
+ * NULL before the first header and `name` NULL for the header itself; `word`
+ * is NULL if there was none, `where` is "FILE:LINE".  0, or what cb gave if
+ * that was not 0, or -1; then *why is set.
+ */
+typedef int opt_line_cb(const char *section, const char *name,
+    const char *word, const char *where, void *arg, struct mux_why *why);
+int opt_file(const char *path, opt_line_cb *, void *arg, struct mux_why *);
+
 /* The kinds by themselves: 0, or -1 and nothing is touched. */
 int opt_duration(const char *word, uint64_t *ns);
 int opt_size(const char *word, uint64_t *size);
 int opt_number(const char *word, int64_t min, int64_t max, int64_t *out);
+
+/*
+ * Stores a word (NULL = none) as the kind says.  0; or -1 and what would have
+ * been right in `want`, or "" there and *why from the option's set().
+ */
+int opt_store(const struct opt *, const char *word, const char *where,
+    void *field, char *want, size_t size, struct mux_why *why);
+/* Takes the items of one option out of a list. */
+void opt_list_drop(struct opt_list *, const struct opt *);
+/* A copy that is never freed; NULL = no memory. */
+char *opt_keep(const char *text);
 
 #endif
