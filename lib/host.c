@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "host.h"
-#include "text.h"
+#include "chars.h"
 #include "why.h"
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -57,7 +57,7 @@ canon_v6(const char *text, char *out, const char *word, struct mux_why *why)
 	size_t n = strcspn(text, "%");
 	const char *zone = text[n] == '%' ? text + n + 1 : NULL;
 
-	if (zone != NULL && (strlen(zone) > 15 || !text_plain(zone, "_.-")))
+	if (zone != NULL && (strlen(zone) > 15 || !chars_plain(zone, "_.-")))
 		return why_word(why, word, "%s: expected the name of an "
 		    "interface after %%25", text);
 	if (n < sizeof(buf)) {
@@ -108,7 +108,7 @@ host_canon(const char *text, unsigned flags, char *out, const char *word,
 		memcpy(out, "*", 2);
 		return 0;
 	}
-	if (!text_plain(text, "-_."))
+	if (!chars_plain(text, "-_."))
 		return why_word(why, word, "\"%.60s\" is no host: expected "
 		    "letters, digits, - _ . or an address", text);
 	if (ends_in_number(text))

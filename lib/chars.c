@@ -1,13 +1,13 @@
 /*
- * text.c - the characters of address words.  It knows no grammar.  Invariant:
- * text_decode() undoes text_encode(), for every string and every `also`.
+ * chars.c - the characters of address words.  It knows no grammar.  Invariant:
+ * chars_decode() undoes chars_encode(), for every string and every `also`.
  */
 #include <string.h>
 
-#include "text.h"
+#include "chars.h"
 
 bool
-text_is(const char *s, size_t n, const char *name)
+chars_is(const char *s, size_t n, const char *name)
 {
 	if (strlen(name) != n)
 		return false;
@@ -18,7 +18,7 @@ text_is(const char *s, size_t n, const char *name)
 }
 
 bool
-text_plain(const char *s, const char *also)
+chars_plain(const char *s, const char *also)
 {
 	if (*s == '\0')
 		return false;
@@ -29,17 +29,17 @@ text_plain(const char *s, const char *also)
 }
 
 bool
-text_digits(const char *s)
+chars_digits(const char *s)
 {
 	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
 }
 
 bool
-text_number(const char *s, uint64_t max, uint64_t *out)
+chars_number(const char *s, uint64_t max, uint64_t *out)
 {
 	uint64_t digit, v = 0;
 
-	if (!text_digits(s))
+	if (!chars_digits(s))
 		return false;
 	for (; *s != '\0'; s++) {
 		digit = (uint64_t)(*s - '0');
@@ -61,7 +61,7 @@ hex_value(char c)
 }
 
 bool
-text_decode(char *s, const char **bad)
+chars_decode(char *s, const char **bad)
 {
 	char *to = s;
 	int hi, lo;
@@ -85,7 +85,7 @@ text_decode(char *s, const char **bad)
 }
 
 char *
-text_encode(char *p, const char *s, const char *also)
+chars_encode(char *p, const char *s, const char *also)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	unsigned char c;
@@ -106,7 +106,7 @@ text_encode(char *p, const char *s, const char *also)
 }
 
 char *
-text_put(char *p, const char *s)
+chars_put(char *p, const char *s)
 {
 	size_t n = strlen(s);
 
