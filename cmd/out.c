@@ -1,0 +1,465 @@
+/*
+ * out.c - diagnostics: level, form and destination of what the program says.
+ * Not for data, which verbs write to stdout themselves.  Each line is put
+ * together in memory and leaves in one write or datagram; whatever was in it,
+ * only printable ASCII comes out.
+ */
+/* Which order of arguments strnvis() has. */
+#define LIBBSD_OPENBSD_VIS
+#include <bsd/string.h>
+#include <bsd/vis.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "opt.h"
+#include "out.h"
+
+enum sink { SINK_STDERR, SINK_FILE, SINK_SYSLOG, SINK_JOURNAL };
+
+static struct {
+	const char *verb;
+	enum say_level level;
+	enum sink sink;
+	int fd;			/* of file or socket */
+	const char *path;	/* of the file */
+	struct sockaddr_un to;	/* of the socket */
+	bool json;
+	bool color;		/* on stderr */
+	int color_mode;		/* enum opt_color */
+} out = { .level = SAY_NOTE, .fd = -1 };
+
+static const struct level {
+	const char *name;
+	const char *color;
+	int syslog;
+} levels[] = {
+	[SAY_ERROR] = { "error", "\033[1;31m", LOG_ERR },
+	[SAY_WARN] = { "warn", "\033[1;33m", LOG_WARNING },
+	[SAY_NOTE] = { "notice", "\033[1m", LOG_NOTICE },
+	[SAY_INFO] = { "info", "\033[1m", LOG_INFO },
+	[SAY_DEBUG] = { "debug", "\033[2m", LOG_DEBUG }
+};
+
+/* ---- destinations ---- */
+
+static int
+open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+	    O_NOCTTY, 0600);
+}
+
+/* Datagrams to a daemon: asked now, so that a missing one is noticed. */
+static int
+open_socket(const char *path, enum sink sink)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	out.to.sun_family = AF_UNIX;
+	strlcpy(out.to.sun_path, path, sizeof(out.to.sun_path));
+	if (connect(fd, (struct sockaddr *)&out.to, sizeof(out.to)) != 0) {
+		close(fd);
+		return -1;
+	}
+	out.sink = sink;
+	return fd;
+}
+
+static int
+open_sink(const char *log)
+{
+	if (strcmp(log, "syslog") == 0)
+		return open_socket("/dev/log", SINK_SYSLOG);
+	if (strcmp(log, "journal") == 0)
+		return open_socket("/run/systemd/journal/socket",
+		    SINK_JOURNAL);
+	out.sink = SINK_FILE;
+	out.path = log;
+	return open_file(log);
+}
+
+/* Syslog and journal stamp and name the lines themselves. */
+static bool
+plain_sink(void)
+{
+	return out.sink == SINK_STDERR || out.sink == SINK_FILE;
+}
+
+/* What could not be written is lost: there is nowhere left to say so. */
+static void
+write_all(int fd, const char *p, size_t n)
+{
+	ssize_t w;
+
+	while (n > 0) {
+		w = write(fd, p, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return;
+		p += w;
+		n -= (size_t)w;
+	}
+}
+
+static void
+deliver(const char *line, size_t len)
+{
+	if (plain_sink()) {
+		write_all(out.sink == SINK_FILE ? out.fd : STDERR_FILENO,
+		    line, len);
+		return;
+	}
+	/* A stuck daemon must not hold up what is being carried, and one
+	 * that was restarted has a new socket behind the old name. */
+	if (send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+	    (errno == ECONNREFUSED || errno == ENOTCONN) &&
+	    connect(out.fd, (struct sockaddr *)&out.to, sizeof(out.to)) == 0)
+		send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* ---- one line ---- */
+
+char *
+out_vis(const char *text)
+{
+	size_t size = strlen(text) * 4 + 1;
+	char *p = malloc(size);
+
+	if (p != NULL)
+		strnvis(p, text, size, VIS_CSTYLE | VIS_OCTAL | VIS_NL |
+		    VIS_TAB | VIS_NOLOCALE);
+	return p;
+}
+
+/* UTC, to the millisecond. */
+static void
+stamp(char *buf, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + n, size - n, ".%03ldZ", ts.tv_nsec / 1000000);
+}
+
+/* What the destination wants in front of the message. */
+static void
+put_frame(FILE *f, enum say_level level)
+{
+	char when[32];
+	struct tm tm;
+	time_t now;
+
+	if (out.sink == SINK_SYSLOG) {
+		now = time(NULL);
+		localtime_r(&now, &tm);
+		strftime(when, sizeof(when), "%b %e %H:%M:%S", &tm);
+		fprintf(f, "<%d>%s muxctl[%d]: ",
+		    LOG_DAEMON | levels[level].syslog, when, (int)getpid());
+	} else if (out.sink == SINK_JOURNAL)
+		fprintf(f, "PRIORITY=%d\nSYSLOG_IDENTIFIER=muxctl\nMESSAGE=",
+		    levels[level].syslog);
+}
+
+static void
+put_prefix(FILE *f, enum say_level level)
+{
+	const char *verb = out.verb != NULL ? out.verb : "";
+	const char *colon = out.verb != NULL ? ": " : "";
+	char when[32];
+
+	if (out.sink == SINK_FILE) {
+		stamp(when, sizeof(when));
+		fprintf(f, "%s ", when);
+	}
+	if (out.color)
+		fprintf(f, "%smuxctl%s%s:\033[0m ", levels[level].color, colon,
+		    verb);
+	else if (plain_sink())
+		fprintf(f, "muxctl%s%s: ", colon, verb);
+	else
+		fprintf(f, "%s%s", verb, colon);
+}
+
+static void
+put_text(FILE *f, enum say_level level, uint64_t hidden, const char *text)
+{
+	char *safe = out_vis(text);
+
+	put_prefix(f, level);
+	fputs(safe != NULL ? safe : "(out of memory)", f);
+	if (hidden > 0)
+		fprintf(f, " (%ju more like this were left out)",
+		    (uintmax_t)hidden);
+	fputc('\n', f);
+	free(safe);
+}
+
+static void
+put_json(FILE *f, enum say_level level, uint64_t hidden, const char *event,
+    const struct say_field *fields, size_t n, const char *text)
+{
+	struct jout j;
+	char when[32];
+	size_t i;
+
+	jout_begin(&j, f);
+	if (plain_sink()) {
+		stamp(when, sizeof(when));
+		jout_str(&j, "time", when);
+	}
+	jout_str(&j, "level", levels[level].name);
+	jout_str(&j, "event", event != NULL ? event : "message");
+	if (out.verb != NULL)
+		jout_str(&j, "verb", out.verb);
+	if (event == NULL)
+		jout_str(&j, "text", text);
+	for (i = 0; i < n; i++) {
+		if (fields[i].str != NULL)
+			jout_str(&j, fields[i].key, fields[i].str);
+		else
+			jout_u64(&j, fields[i].key, fields[i].num);
+	}
+	if (hidden > 0)
+		jout_u64(&j, "left_out", hidden);
+	jout_end(&j);
+}
+
+static void __attribute__((format(printf, 6, 0)))
+emit(enum say_level level, uint64_t hidden, const char *event,
+    const struct say_field *fields, size_t n, const char *fmt, va_list ap)
+{
+	char *line = NULL, *text = NULL;
+	size_t len = 0;
+	FILE *f = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0) {
+		text = NULL;
+		goto fail;
+	}
+	f = open_memstream(&line, &len);
+	if (f == NULL)
+		goto fail;
+	put_frame(f, level);
+	if (out.json)
+		put_json(f, level, hidden, event, fields, n, text);
+	else
+		put_text(f, level, hidden, text);
+	if (fclose(f) != 0)
+		goto fail;
+	/* Syslog and journal know where a message ends. */
+	deliver(line, out.sink == SINK_SYSLOG ? len - 1 : len);
+	free(line);
+	free(text);
+	return;
+fail:
+	deliver("muxctl: out of memory\n", 22);
+	free(line);
+	free(text);
+}
+
+/* ---- the calls ---- */
+
+bool
+say_on(enum say_level level)
+{
+	return level <= out.level;
+}
+
+void
+say(enum say_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!say_on(level))
+		return;
+	va_start(ap, fmt);
+	emit(level, 0, NULL, NULL, 0, fmt, ap);
+	va_end(ap);
+}
+
+int
+say_exit(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(SAY_ERROR, 0, NULL, NULL, 0, fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+/* Each line moves the time at which the bucket is full one step ahead. */
+static bool
+pass(struct say_gate *gate, uint64_t *hidden)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	*hidden = 0;
+	if (gate == NULL)
+		return true;
+	assert(gate->burst > 0);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	if (gate->due < now)
+		gate->due = now;
+	if (gate->due - now > (gate->burst - 1) * gate->every) {
+		gate->hidden++;
+		return false;
+	}
+	gate->due += gate->every;
+	*hidden = gate->hidden;
+	gate->hidden = 0;
+	return true;
+}
+
+void
+say_gated(struct say_gate *gate, enum say_level level, const char *fmt, ...)
+{
+	uint64_t hidden;
+	va_list ap;
+
+	if (!say_on(level) || !pass(gate, &hidden))
+		return;
+	va_start(ap, fmt);
+	emit(level, hidden, NULL, NULL, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+say_event(struct say_gate *gate, enum say_level level, const char *event,
+    const struct say_field *fields, size_t n, const char *fmt, ...)
+{
+	uint64_t hidden;
+	va_list ap;
+
+	if (!say_on(level) || !pass(gate, &hidden))
+		return;
+	va_start(ap, fmt);
+	emit(level, hidden, event, fields, n, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- begin and end ---- */
+
+void
+out_verb(const char *verb)
+{
+	out.verb = verb;
+}
+
+bool
+out_color(int fd)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (out.color_mode != OPT_COLOR_AUTO)
+		return out.color_mode == OPT_COLOR_ALWAYS;
+	return (no == NULL || no[0] == '\0') && isatty(fd) &&
+	    (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static int
+open_log(const char *log)
+{
+	enum sink old = out.sink;
+	int fd = open_sink(log), err = errno;
+
+	if (fd >= 0) {
+		out.fd = fd;
+		return CMD_OK;
+	}
+	/* Said where it was said before. */
+	out.sink = old;
+	return say_exit(CMD_USAGE, "--log %s: %s", log, strerror(err));
+}
+
+int
+out_open(const struct opt_common *com)
+{
+	int level = SAY_NOTE + com->verbose;
+
+	out.level = com->quiet ? SAY_ERROR : level > SAY_DEBUG ? SAY_DEBUG :
+	    (enum say_level)level;
+	if (com->log != NULL && open_log(com->log) != CMD_OK)
+		return CMD_USAGE;
+	out.json = com->log_format == OPT_LOG_JSON;
+	out.color_mode = com->color;
+	out.color = out.sink == SINK_STDERR && !out.json &&
+	    out_color(STDERR_FILENO);
+	return CMD_OK;
+}
+
+void
+out_reopen(void)
+{
+	int fd;
+
+	if (out.sink != SINK_FILE)
+		return;
+	fd = open_file(out.path);
+	if (fd < 0) {
+		say(SAY_ERROR, "--log %s: %s", out.path, strerror(errno));
+		return;
+	}
+	/* The number stays the same, for those who asked for it. */
+	dup3(fd, out.fd, O_CLOEXEC);
+	close(fd);
+}
+
+int
+out_log_fd(void)
+{
+	return out.fd;
+}
+
+/* The reader of stdout went away: not worth a word. */
+static bool
+reader_gone(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+int
+out_finish(int status)
+{
+	bool bad, gone;
+	int err;
+
+	errno = 0;
+	bad = fflush(stdout) != 0 || ferror(stdout);
+	err = errno;
+	gone = bad && reader_gone();
+	if (close(STDOUT_FILENO) != 0 && !bad) {
+		bad = true;
+		err = errno;
+	}
+	if (!bad)
+		return status;
+	if (!gone)
+		say(SAY_ERROR, "write to stdout: %s",
+		    err != 0 ? strerror(err) : "failed");
+	if (status >= CMD_TIMEOUT)
+		return status;
+	return gone ? CMD_PIPE : CMD_USAGE;
+}
