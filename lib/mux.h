@@ -196,7 +196,7 @@ int mux_session_feed(struct mux_session *, const void *p, size_t n,
     uint64_t now);
 
 /* The carrier ended.  Always fatal: MUX_E_DONE when nothing was in flight,
- * else MUX_E_LOST, or MUX_E_PROTOCOL inside a frame. */
+ * else MUX_E_LOST, with the code MUX_F_TRUNCATED inside a frame. */
 int mux_session_feed_eof(struct mux_session *, uint64_t now);
 
 /* Fills the output buffer: what is owed, opens, then data by weight. */
@@ -270,8 +270,9 @@ struct mux_session_stats {
 };
 void mux_session_stats(const struct mux_session *,
     struct mux_session_stats *);
-/* Walks the live streams: *pos starts at 0, NULL at the end. */
-struct mux_stream *mux_session_next(const struct mux_session *, size_t *pos);
+/* Walks the streams: `prev` NULL gives the first, NULL comes at the end. */
+struct mux_stream *mux_session_next(const struct mux_session *,
+    struct mux_stream *prev);
 
 /* ---- streams: two directions, each with an end of its own ---- */
 
@@ -280,8 +281,6 @@ struct mux_open {
 	size_t size;
 	const char *target;	/* tunnel target, not NUL-terminated */
 	size_t target_len;
-	const void *body;	/* at most 4 KiB; no credit */
-	size_t body_len;
 	bool have_priority;
 	uint8_t priority;	/* 0..7, 7 first; default 3 */
 };
@@ -311,8 +310,8 @@ struct mux_stream_ops {
 	 * mux_session_foreign(). */
 	bool (*foreign)(struct mux_stream *, size_t n, void *arg);
 	/*
-	 * For the I/O layer, which calls it itself: take exactly n bytes,
-	 * already counted by mux_session_moved(), out of the pipe `fd`.
+	 * For the I/O layer, which calls it before mux_session_moved(): take
+	 * exactly n bytes out of the pipe `fd`.
 	 */
 	void (*take)(struct mux_stream *, int fd, size_t n, void *arg);
 	/* The peer ended its direction; every byte before it was delivered. */

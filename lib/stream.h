@@ -56,6 +56,8 @@ struct mux_stream {
 	bool in_owed, in_data, in_opening;	/* list membership */
 	bool wire_live;			/* counts against the limit */
 	bool dead;			/* in the graveyard */
+	uint64_t charged;		/* what the session's pool gave it */
+	TAILQ_ENTRY(mux_stream) all_link;
 	TAILQ_ENTRY(mux_stream) owed_link;
 	TAILQ_ENTRY(mux_stream) data_link;	/* data, opening or grave */
 };

@@ -1,52 +1,55 @@
 /*
- * text.h - characters and numbers as the grammars of addresses, rules and
- * specs understand them: ASCII whatever the locale, decimal and nothing else.
+ * text.h - sentences without stdio: a bounded string that always ends in NUL
+ * and silently stops growing when it is full.
  */
-#ifndef TEXT_H
-#define TEXT_H
+#ifndef MUX_TEXT_H
+#define MUX_TEXT_H
+
+#include <string.h>
 
 #include "int.h"
 
-static inline bool
-is_digit(char c)
+struct text {
+	char *p;
+	size_t n, cap;		/* n < cap; p[n] is NUL */
+};
+
+static inline void
+text_init(struct text *t, char *p, size_t cap)
 {
-	return c >= '0' && c <= '9';
+	assert(cap > 0);
+	t->p = p;
+	t->n = 0;
+	t->cap = cap;
+	p[0] = '\0';
 }
 
-static inline char
-to_lower(char c)
+static inline void
+text_bytes(struct text *t, const void *s, size_t n)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	n = min_size(n, t->cap - 1 - t->n);
+	memcpy(t->p + t->n, s, n);
+	t->n += n;
+	t->p[t->n] = '\0';
 }
 
-static inline bool
-is_alnum(char c)
+static inline void
+text_str(struct text *t, const char *s)
 {
-	return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
+	text_bytes(t, s, strlen(s));
 }
 
-/* Do the first n bytes of s spell `name`, which is lower case? */
-bool text_is(const char *s, size_t n, const char *name);
+static inline void
+text_u64(struct text *t, uint64_t v)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
 
-/* Is s, not empty, made of letters, digits and bytes of `also` only? */
-bool text_plain(const char *s, const char *also);
-
-/* Is s, not empty, made of digits only?  Of any length. */
-bool text_digits(const char *s);
-
-/* Digits only, no sign, no blanks, at most max.  False leaves *out alone. */
-bool text_number(const char *s, uint64_t max, uint64_t *out);
-
-/* %XX in place.  False: a bad escape or %00, *bad points at it. */
-bool text_decode(char *s, const char **bad);
-
-/*
- * The reverse into p, which has room for 3 * strlen(s) + 1 bytes: blanks,
- * control characters, % and the bytes of `also` become %XX.  Gives the end.
- */
-char *text_encode(char *p, const char *s, const char *also);
-
-/* Copies s without escapes; gives the end. */
-char *text_put(char *p, const char *s);
+	do {
+		digits[--i] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	text_bytes(t, digits + i, sizeof(digits) - i);
+}
 
 #endif

@@ -1,0 +1,172 @@
+/*
+ * session.h - the inside of a session, shared by the rooms of floor 1 only:
+ * session.c (life, deadlines, errors), session_in.c (bytes to frames),
+ * handlers.c (frames to events), session_out.c (what is owed to bytes), streams.c (the owner's verbs) and
+ * legacy.c (S0).
+ */
+#ifndef MUX_SESSION_H
+#define MUX_SESSION_H
+
+#include "ext.h"
+#include "frame.h"
+#include "pace.h"
+#include "ring.h"
+#include "rtt.h"
+#include "stream.h"
+#include "table.h"
+
+#define OUT_CAP		(128u * 1024u)	/* room R1 */
+#define OUT_MARK	(64u * 1024u)	/* data stops here */
+#define FOREIGN_MIN	(16u * 1024u)	/* of a payload: else it is fed */
+#define ERROR_TEXT	300u
+#define TARGET_MAX	4096u
+
+/* What the link owes, each a slot of its own (robustness: state, not queue) */
+#define LINK_HELLO	0x01u		/* our HELLO, or the answer */
+#define LINK_GOODBYE	0x02u
+#define LINK_PONG	0x04u
+#define LINK_PING	0x08u
+
+/* An open that was refused without ever becoming a stream. */
+struct refusal {
+	uint64_t id;
+	uint32_t code;
+	uint8_t type;		/* FT_ERROR or FT_REJECT */
+	bool end;		/* legacy: an Error is followed by StreamEnd */
+};
+
+struct refusals {
+	struct refusal *q;	/* a ring of cap entries, made on first use */
+	size_t cap, head, n;
+};
+
+/* The parser: a header, then its payload. */
+struct input {
+	uint8_t head[FRAME_HEADER];
+	size_t head_len;
+	struct frame f;		/* valid once head_len is FRAME_HEADER */
+	const struct frame_row *row;	/* NULL: skip the payload */
+	uint32_t got;		/* payload bytes so far */
+	uint8_t *buf;		/* whole payloads that came in pieces */
+	size_t cap;
+	struct mux_stream *st;	/* of the DATA in progress; may be NULL */
+	bool deliver;		/* its bytes go to the owner */
+	bool foreign;		/* some of its bytes came by descriptor */
+	uint64_t began;		/* first byte of the header */
+};
+
+struct mux_session {
+	struct mux_config cfg;		/* defaults filled in */
+	const struct mux_session_ops *ops;
+	void *arg;
+	struct hello ours, peer;
+	enum mux_mode mode;
+	unsigned depth;			/* inside feed, pull or tick */
+	uint64_t now;
+
+	int err;			/* 0, or the fatal answer */
+	bool told;			/* streams know of it */
+	uint32_t code;
+	char error[ERROR_TEXT];
+
+	struct input in;
+	struct ring out;
+	size_t foreign_at;		/* bytes of `out` before the foreign */
+	size_t foreign_len;		/* 0 = none */
+	uint64_t out_moved;		/* last time bytes left */
+
+	struct table ids;
+	uint64_t peer_mark, our_mark;	/* highest ids ever opened */
+	uint16_t peer_conn_mark;
+	struct stream_list all, owed, opening, round, next, grave;
+	size_t n_streams, peer_live, our_live, peer_slots;
+	struct refusals refused;
+
+	uint8_t link_owed;
+	bool woken;
+	bool paused_peer;		/* FLOW_PAUSE of the whole link */
+	uint8_t pong[FRAME_PING_MAX];
+	uint64_t pong_id;
+	uint8_t pong_len;
+	uint64_t ping_id, ping_at;	/* last sent; 0 = never */
+	bool ping_open;			/* its PONG is awaited */
+	struct rtt rtt;
+
+	bool draining, peer_draining;
+	bool goodbye_sent;
+	uint64_t drain_at, peer_last;	/* deadline; last id it took */
+	uint64_t handshake_at, last_in;
+	unsigned missed;		/* keepalive pings without any byte */
+	uint64_t keepalive;
+
+	struct pace pace;
+	struct bucket resets, glitches;
+	uint64_t pool, pool_used;	/* credit beyond the initial windows */
+	uint64_t calm_until;		/* an interactive stream is here */
+	const struct mux_stream *calm_by;
+
+	struct mux_session_stats stats;
+};
+
+/* session.c */
+void session_enter(struct mux_session *s, uint64_t now);
+int session_leave(struct mux_session *s);
+void session_wake(struct mux_session *s);
+/* The session is over; the first cause wins.  With a code other than 0 a
+ * GOODBYE is owed to a peer that can read one. */
+void session_fatal(struct mux_session *s, int err, uint32_t code,
+    const char *detail);
+/* The peer broke the rule that `code` names, with the frame at hand. */
+void session_violation(struct mux_session *s, uint32_t code,
+    const char *detail);
+void session_glitch(struct mux_session *s);
+/* Fails the streams that have not ended and that `which` names (NULL: all). */
+void session_fail(struct mux_session *s,
+    bool (*which)(const struct mux_stream *), uint8_t owed, uint32_t code,
+    const char *text);
+void session_explain(struct mux_session *s, uint32_t code,
+    const void *text, size_t len);
+void session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
+    uint8_t type, bool end);
+void session_agree(struct mux_session *s, const struct hello *peer);
+void session_established(struct mux_session *s, enum mux_mode mode);
+void session_tap(struct mux_session *s, bool out, const struct frame *f,
+    const uint8_t *data, size_t off, size_t n);
+bool session_ours(const struct mux_session *s, uint64_t id);
+/* Largest DATA payload now. */
+uint32_t session_frame_size(const struct mux_session *s);
+
+/* handlers.c */
+void session_handle(struct mux_session *s, const struct frame *f,
+    const uint8_t *payload);
+/* DATA is judged at its header, delivered in slices, ended by its FIN. */
+void session_data_begin(struct mux_session *s);
+void session_data_slice(struct mux_session *s, const uint8_t *p, size_t n);
+
+/* session_out.c */
+void session_note_size(struct mux_session *s, struct mux_stream *st,
+    size_t n);
+
+/* streams.c */
+struct mux_stream *stream_new(struct mux_session *s, bool by_peer);
+void stream_owe(struct mux_stream *st, uint8_t what);
+void stream_schedule(struct mux_stream *st);
+/* The account of memory after any change of the receiving ledger. */
+void stream_account(struct mux_stream *st);
+/* How far the charge of this stream may go now. */
+uint32_t stream_cap(const struct mux_stream *st);
+/* Takes it off the wire and the lists when nothing is left to do. */
+void stream_settle(struct mux_stream *st);
+/* Both halves end; the peer is owed what `owed` says (0: it knows). */
+void stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
+    const char *text);
+/* The same, and the owner is told with reset(). */
+void stream_fail(struct mux_stream *st, uint8_t owed, uint32_t code,
+    const char *text);
+void stream_ended(struct mux_stream *st);	/* END or FIN came */
+void stream_free_now(struct mux_stream *st);
+
+/* legacy.c */
+void legacy_frame(struct mux_session *s);
+
+#endif

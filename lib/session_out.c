@@ -1,0 +1,543 @@
+/*
+ * session_out.c - from what is owed to bytes in the output ring.  Only
+ * mux_session_pull() makes frames: what the link owes, what streams owe,
+ * opens in id order, then data by deficit round robin, one frame a turn.
+ * Invariant: a frame is committed whole or not at all, and behind a header
+ * of foreign payload those bytes come next, whatever becomes of the stream.
+ */
+#include <stdlib.h>
+
+#include "bytes.h"
+#include "session.h"
+#include "text.h"
+
+#define FRAME_COST	256u	/* of a frame beside its payload */
+#define DATA_ROOM_MIN	(4u * 1024u)	/* less is not worth a frame now */
+
+/* Begins a frame of n payload bytes; NULL if there is no room for it. */
+static uint8_t *
+frame_begin(struct mux_session *s, size_t n)
+{
+	uint8_t *p = ring_reserve(&s->out, FRAME_HEADER + n);
+
+	return p == NULL ? NULL : p + FRAME_HEADER;
+}
+
+/* Writes the header before `payload`, where frame_begin() left room. */
+static void
+frame_commit(struct mux_session *s, uint8_t *payload, const struct frame *f,
+    bool foreign)
+{
+	frame_put(payload - FRAME_HEADER, f);
+	if (s->out.len == 0 && s->foreign_len == 0)
+		s->out_moved = s->now;
+	ring_commit(&s->out, FRAME_HEADER + (foreign ? 0 : f->len));
+	pace_begin(&s->pace, s->now);
+	s->stats.frames_out++;
+	session_tap(s, true, f, foreign ? NULL : payload, 0, f->len);
+}
+
+static void
+frame_end(struct mux_session *s, uint8_t *payload, uint8_t type,
+    uint64_t id, size_t len)
+{
+	struct frame f = { .id = id, .len = (uint32_t)len, .type = type };
+
+	frame_commit(s, payload, &f, false);
+}
+
+/* ---- what the link owes ---- */
+
+static bool
+emit_hello(struct mux_session *s)
+{
+	struct frame f = { .type = s->cfg.initiator ? FT_PING : FT_PONG,
+	    .flags = FRAME_EXT };
+	uint8_t *p = frame_begin(s, FRAME_HELLO_MAX);
+
+	if (p == NULL)
+		return false;
+	f.len = (uint32_t)hello_write(&s->ours, p, FRAME_HELLO_MAX);
+	frame_commit(s, p, &f, false);
+	return true;
+}
+
+static bool
+emit_goodbye(struct mux_session *s)
+{
+	size_t len = min_size(strlen(s->error), FRAME_TEXT_MAX);
+	uint8_t *p = frame_begin(s, 12 + len);
+
+	if (p == NULL)
+		return false;
+	put_le32(p, s->code);
+	put_le64(p + 4, s->peer_mark);
+	memcpy(p + 12, s->error, len);
+	frame_end(s, p, FT_GOODBYE, 0, 12 + len);
+	s->goodbye_sent = true;
+	return true;
+}
+
+static bool
+emit_pong(struct mux_session *s)
+{
+	uint8_t *p = frame_begin(s, s->pong_len);
+
+	if (p == NULL)
+		return false;
+	memcpy(p, s->pong, s->pong_len);
+	frame_end(s, p, FT_PONG, s->pong_id, s->pong_len);
+	return true;
+}
+
+static bool
+emit_ping(struct mux_session *s)
+{
+	uint8_t *p = frame_begin(s, 0);
+
+	if (p == NULL)
+		return false;
+	s->ping_at = s->now;
+	s->ping_open = true;
+	frame_end(s, p, FT_PING, ++s->ping_id, 0);
+	return true;
+}
+
+static const struct link_row {
+	uint8_t bit;
+	bool (*emit)(struct mux_session *);
+} link_rows[] = {
+	{ LINK_HELLO,	emit_hello },
+	{ LINK_PONG,	emit_pong },
+	{ LINK_PING,	emit_ping },
+	{ LINK_GOODBYE,	emit_goodbye },
+};
+
+static void
+emit_link(struct mux_session *s)
+{
+	for (size_t i = 0; i < N_ELEM(link_rows); i++)
+		if ((s->link_owed & link_rows[i].bit) != 0 &&
+		    link_rows[i].emit(s))
+			s->link_owed &= (uint8_t)~link_rows[i].bit;
+}
+
+/* ERROR, REJECT and RESET: u32 code, then words. */
+static bool
+emit_code(struct mux_session *s, uint8_t type, uint64_t id, uint32_t code,
+    const char *text)
+{
+	size_t len;
+	uint8_t *p;
+
+	if (text == NULL)
+		text = mux_code_name(code);
+	len = text != NULL ? min_size(strlen(text), FRAME_TEXT_MAX) : 0;
+	if ((p = frame_begin(s, 4 + len)) == NULL)
+		return false;
+	put_le32(p, code);
+	if (len > 0)
+		memcpy(p + 4, text, len);
+	frame_end(s, p, type, id, 4 + len);
+	return true;
+}
+
+static void
+emit_refusals(struct mux_session *s)
+{
+	struct refusals *r = &s->refused;
+	const struct refusal *one;
+	uint8_t *p;
+
+	while (r->n > 0) {
+		one = &r->q[r->head];
+		if (ring_room(&s->out) < 2 * FRAME_HEADER + 64 ||
+		    !emit_code(s, one->type, one->id, one->code, NULL))
+			return;
+		if (one->end && (p = frame_begin(s, 0)) != NULL)
+			frame_end(s, p, FT_STREAM_END, one->id, 0);
+		r->head = (r->head + 1) % r->cap;
+		r->n--;
+	}
+}
+
+/* ---- what streams owe ---- */
+
+static bool
+emit_last(struct mux_session *s, struct mux_stream *st)
+{
+	uint8_t type = (st->owed & OWE_ERROR) != 0 ? FT_ERROR : FT_RESET;
+
+	if (!emit_code(s, type, st->id, st->code, st->text))
+		return false;
+	if (type == FT_RESET)
+		s->stats.resets_out++;
+	return true;
+}
+
+static bool
+emit_u32(struct mux_session *s, struct mux_stream *st, uint8_t type,
+    uint32_t v)
+{
+	uint8_t *p = frame_begin(s, 4);
+
+	if (p == NULL)
+		return false;
+	put_le32(p, v);
+	frame_end(s, p, type, st->id, 4);
+	return true;
+}
+
+static bool
+emit_ok(struct mux_session *s, struct mux_stream *st)
+{
+	return emit_u32(s, st, FT_STREAM_OK, 0);
+}
+
+static bool
+emit_credit(struct mux_session *s, struct mux_stream *st)
+{
+	uint32_t n = credit_rx_worth(&st->rx, stream_cap(st));
+
+	/* worth it when it was owed, but the pool went elsewhere since */
+	if (n == 0)
+		return true;
+	if (!emit_u32(s, st, FT_CREDIT, n))
+		return false;
+	credit_rx_grant(&st->rx, n);
+	stream_account(st);
+	return true;
+}
+
+static bool
+emit_empty(struct mux_session *s, struct mux_stream *st, uint8_t type)
+{
+	uint8_t *p = frame_begin(s, 0);
+
+	if (p == NULL)
+		return false;
+	frame_end(s, p, type, st->id, 0);
+	return true;
+}
+
+static bool
+emit_flow(struct mux_session *s, struct mux_stream *st)
+{
+	return emit_empty(s, st,
+	    st->paused_us ? FT_FLOW_PAUSE : FT_FLOW_RESUME);
+}
+
+static bool
+emit_priority(struct mux_session *s, struct mux_stream *st)
+{
+	uint8_t *p = frame_begin(s, 1);
+
+	if (p == NULL)
+		return false;
+	p[0] = st->priority;
+	frame_end(s, p, FT_PRIORITY, st->id, 1);
+	return true;
+}
+
+static bool
+emit_stop(struct mux_session *s, struct mux_stream *st)
+{
+	return emit_u32(s, st, FT_STOP, st->stop_code);
+}
+
+static bool
+emit_end(struct mux_session *s, struct mux_stream *st)
+{
+	if (!emit_empty(s, st, FT_STREAM_END))
+		return false;
+	stream_set_send(st, SEND_DONE);
+	return true;
+}
+
+/* In the order of the frames on the wire. */
+static const struct owed_row {
+	uint8_t bits;
+	bool (*emit)(struct mux_session *, struct mux_stream *);
+} owed_rows[] = {
+	{ OWE_LAST,	emit_last },
+	{ OWE_OK,	emit_ok },
+	{ OWE_CREDIT,	emit_credit },
+	{ OWE_FLOW,	emit_flow },
+	{ OWE_PRIORITY,	emit_priority },
+	{ OWE_STOP,	emit_stop },
+	{ OWE_END,	emit_end },
+};
+
+/* False: no more room. */
+static bool
+emit_stream(struct mux_session *s, struct mux_stream *st)
+{
+	for (size_t i = 0; i < N_ELEM(owed_rows); i++) {
+		if ((st->owed & owed_rows[i].bits) == 0)
+			continue;
+		if (!owed_rows[i].emit(s, st))
+			return false;
+		st->owed &= (uint8_t)~owed_rows[i].bits;
+	}
+	TAILQ_REMOVE(&s->owed, st, owed_link);
+	st->in_owed = false;
+	stream_settle(st);
+	return true;
+}
+
+static void
+emit_owed(struct mux_session *s)
+{
+	struct mux_stream *st;
+
+	while ((st = TAILQ_FIRST(&s->owed)) != NULL)
+		if (!emit_stream(s, st))
+			return;
+}
+
+/* ---- opens ---- */
+
+static size_t
+start_write(const struct mux_stream *st, uint8_t *p, size_t cap)
+{
+	struct wr w;
+
+	wr_init(&w, p, cap);
+	ext_begin(&w);
+	if (st->priority != STREAM_PRIORITY)
+		ext_put(&w, TAG_PRIORITY, &st->priority, 1);
+	ext_put(&w, TAG_TARGET, st->text, strlen(st->text));
+	ext_end(&w);
+	return w.n;
+}
+
+/* The id exists from here on: the mark rises, the table knows it. */
+static bool
+emit_open(struct mux_session *s, struct mux_stream *st)
+{
+	size_t cap = 4 + EXT_ROOM(1) + EXT_ROOM(strlen(st->text));
+	struct frame f = { .type = FT_STREAM_START, .flags = FRAME_EXT };
+	uint8_t *p = frame_begin(s, cap);
+
+	if (p == NULL)
+		return false;
+	f.id = s->our_mark == 0 ? (s->cfg.initiator ? 1 : 2) :
+	    s->our_mark + 2;
+	if (f.id > ID_LOCAL_MAX || table_put(&s->ids, f.id, st) < 0) {
+		stream_fail(st, 0, MUX_INTERNAL, "no memory or no ids left");
+		return true;
+	}
+	s->our_mark = st->id = f.id;
+	f.len = (uint32_t)start_write(st, p, cap);
+	frame_commit(s, p, &f, false);
+	TAILQ_REMOVE(&s->opening, st, data_link);
+	st->in_opening = false;
+	free(st->text);
+	st->text = NULL;
+	s->stats.opened++;
+	if (st->send == SEND_HELD)
+		stream_set_send(st, SEND_OPEN);
+	stream_schedule(st);
+	stream_owe(st, 0);	/* what was asked for before it had an id */
+	return true;
+}
+
+static void
+emit_opens(struct mux_session *s)
+{
+	struct mux_stream *st;
+
+	while ((st = TAILQ_FIRST(&s->opening)) != NULL)
+		if (!emit_open(s, st))
+			return;
+}
+
+/* ---- data ---- */
+
+/* A new round: everybody who waits gets a quantum by weight. */
+static void
+new_round(struct mux_session *s)
+{
+	int64_t frame = session_frame_size(s);
+	struct mux_stream *st, *next;
+
+	for (st = TAILQ_FIRST(&s->next); st != NULL; st = next) {
+		next = TAILQ_NEXT(st, data_link);
+		st->deficit += frame * (st->priority + 1);
+		if (st->deficit <= 0)
+			continue;
+		TAILQ_REMOVE(&s->next, st, data_link);
+		TAILQ_INSERT_TAIL(&s->round, st, data_link);
+	}
+}
+
+static struct mux_stream *
+next_stream(struct mux_session *s)
+{
+	while (TAILQ_EMPTY(&s->round) && !TAILQ_EMPTY(&s->next))
+		new_round(s);
+	return TAILQ_FIRST(&s->round);
+}
+
+/* It had its turn: to the tail of this round, or to the next one. */
+static void
+charge_turn(struct mux_session *s, struct mux_stream *st, size_t n)
+{
+	TAILQ_REMOVE(&s->round, st, data_link);
+	st->deficit -= (int64_t)(n + FRAME_COST);
+	TAILQ_INSERT_TAIL(st->deficit > 0 ? &s->round : &s->next, st,
+	    data_link);
+}
+
+/* Is the link shared with somebody who waits for answers? */
+void
+session_note_size(struct mux_session *s, struct mux_stream *st, size_t n)
+{
+	if (stream_note(st, n, s->now)) {
+		s->calm_until = s->now + 100 * NS_PER_MS;
+		s->calm_by = st;
+	} else if (s->calm_by == st) {
+		s->calm_until = 0;
+		s->calm_by = NULL;
+	}
+}
+
+/* n bytes (behind the header, or foreign) are the stream's next frame. */
+static void
+commit_data(struct mux_session *s, struct mux_stream *st, uint8_t *p,
+    size_t n, unsigned flags)
+{
+	struct frame f = { .id = st->id, .len = (uint32_t)n,
+	    .type = FT_STREAM_DATA };
+	bool foreign = (flags & MUX_FILL_FOREIGN) != 0;
+
+	if ((flags & MUX_FILL_END) != 0)
+		f.flags = FRAME_FIN;
+	credit_tx_use(&st->tx, n);
+	s->stats.bytes_out += n;
+	session_note_size(s, st, n);
+	frame_commit(s, p, &f, foreign);
+	if (foreign) {
+		s->foreign_at = s->out.len;
+		s->foreign_len = n;
+	}
+	charge_turn(s, st, n);
+}
+
+static void
+ended_by_fill(struct mux_stream *st, bool with_data)
+{
+	stream_set_send(st, with_data ? SEND_DONE : SEND_ENDING);
+	st->ready = false;
+	stream_schedule(st);
+	if (with_data)
+		stream_settle(st);
+	else
+		stream_owe(st, OWE_END);
+}
+
+/* One frame of one stream; false when there is no room for data. */
+static bool
+emit_data(struct mux_session *s, struct mux_stream *st)
+{
+	size_t limit, max, n;
+	unsigned flags = 0;
+	uint8_t *p;
+
+	if (s->out.len + FRAME_HEADER + DATA_ROOM_MIN > OUT_MARK)
+		return false;
+	limit = (size_t)min_u64(session_frame_size(s),
+	    credit_tx_left(&st->tx));
+	max = min_size(limit, OUT_MARK - FRAME_HEADER - s->out.len);
+	if ((p = frame_begin(s, max)) == NULL)
+		return false;
+	n = st->ops->fill == NULL ? 0 :
+	    st->ops->fill(st, p, max, limit, &flags, st->arg);
+	if (st->send != SEND_OPEN)	/* reset from within fill() */
+		return true;
+	assert(n <= ((flags & MUX_FILL_FOREIGN) != 0 ? limit : max));
+	if (n > 0)
+		commit_data(s, st, p, n, flags);
+	if ((flags & MUX_FILL_END) != 0) {
+		ended_by_fill(st, n > 0);
+		return true;
+	}
+	if (n == 0)
+		st->ready = false;
+	stream_schedule(st);
+	return true;
+}
+
+static void
+emit_all_data(struct mux_session *s)
+{
+	struct mux_stream *st;
+
+	if (s->paused_peer)
+		return;
+	/* one foreign payload at a time may be on its way to the kernel */
+	while (s->foreign_len == 0 && (st = next_stream(s)) != NULL)
+		if (!emit_data(s, st))
+			return;
+}
+
+/* ---- the three public verbs ---- */
+
+static void
+check_drained(struct mux_session *s)
+{
+	if (!s->draining || !s->goodbye_sent || s->n_streams > 0 ||
+	    s->out.len > 0 || s->foreign_len > 0 || s->refused.n > 0)
+		return;
+	if (s->err == 0)
+		session_fatal(s, MUX_E_DONE, 0, "drained");
+}
+
+int
+mux_session_pull(struct mux_session *s, uint64_t now)
+{
+	session_enter(s, now);
+	s->woken = false;
+	if (s->out.len > 0 || s->foreign_len > 0)
+		pace_blocked(&s->pace);
+	emit_link(s);
+	if (s->err == 0 && s->mode != MUX_MODE_HELLO) {
+		emit_owed(s);
+		emit_refusals(s);
+		emit_opens(s);
+		emit_all_data(s);
+		emit_owed(s);	/* ENDs that fill() announced */
+		check_drained(s);
+	}
+	return session_leave(s);
+}
+
+void
+mux_session_peek(const struct mux_session *s, struct mux_out *out)
+{
+	size_t n;
+
+	out->data = ring_peek(&s->out, 0, &n);
+	out->len = s->foreign_len > 0 ? s->foreign_at : n;
+	out->foreign = s->foreign_len;
+}
+
+void
+mux_session_sent(struct mux_session *s, size_t n, uint64_t now)
+{
+	size_t mem = n;
+
+	if (n == 0)
+		return;
+	s->now = max_u64(s->now, now);
+	if (s->foreign_len > 0) {
+		mem = min_size(n, s->foreign_at);
+		s->foreign_at -= mem;
+		assert(n - mem <= s->foreign_len);
+		s->foreign_len -= n - mem;
+	}
+	ring_drop(&s->out, mem);
+	s->out_moved = s->now;
+	pace_sent(&s->pace, n, s->out.len == 0 && s->foreign_len == 0,
+	    s->now);
+}
