@@ -41,9 +41,12 @@ SOFLAGS	= -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/mux.map \
 LIB	:= $(patsubst lib/%.c,%.o,$(wildcard lib/*.c))
 CMD	:= $(patsubst %.c,$(B)/%.o,$(wildcard cmd/*.c))
 LIBA	= $(B)/libmux.a
+# The modules of the program, for unit tests of them.
+CMDA	= $(B)/cmd.a
 TOOL	= $(B)/muxctl
 tests	= $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)))
 UNIT	:= $(call tests,unit/test_*.c)
+CMDUNIT	:= $(foreach t,$(UNIT),$(if $(wildcard $(patsubst test_%,cmd/%.c,$(notdir $(t)))),$(t)))
 SIM	:= $(call tests,sim/sim_*.c)
 FUZZ	:= $(call tests,fuzz/fuzz_*.c)
 # Programs that shell tests run, and objects that they preload.
@@ -100,6 +103,10 @@ $(B)/$(SONAME): $(addprefix $(B)/pic/,$(LIB)) lib/mux.map
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(SOFLAGS) -o $@ $(filter %.o,$^) $(PC_LIBS)
 	$(Q)ln -sf $(SONAME) $(B)/libmux.so
+$(CMDA): $(filter-out %/main.o,$(CMD))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(CMDUNIT): $(CMDA)
 $(SIM): $(SIMLIB)
 $(FUZZ): $(FUZZLIB)
 $(TOOL): $(CMD)
@@ -107,7 +114,7 @@ $(LOAD): $(addsuffix .o,$(call tests,bench/*.c))
 $(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
 $(TOOL) $(LOAD) $(UNIT) $(SIM) $(FUZZ) $(HELPERS): $(LIBA)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBA) $(PC_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o %/cmd.a,$^) $(LIBA) $(PC_LIBS)
 $(PRELOAD): $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
