@@ -168,7 +168,7 @@ scan_long(struct parse *p, char **argv, int *i)
 	} else if (o->argname != NULL && o->bare == NULL) {
 		word = argv[*i + 1];
 		if (word == NULL)
-			return wrong(p->why, "%s: expected %s after it",
+			return wrong(p->why, "%s: expected a word after it: %s",
 			    where, o->argname);
 		++*i;
 	}
@@ -195,7 +195,7 @@ scan_short(struct parse *p, char **argv, int *i)
 		}
 		word = c[1] != '\0' ? c + 1 : argv[++*i];
 		if (word == NULL)
-			return wrong(p->why, "%s: expected %s after it",
+			return wrong(p->why, "%s: expected a word after it: %s",
 			    where, o->argname);
 		return set(p, o, word, where, FROM_WORD);
 	}
@@ -310,7 +310,8 @@ file_line(const char *section, const char *name, const char *word,
 	if (o->kind >= OPT_HELP || strcmp(name, "config") == 0)
 		return wrong(why, "%s cannot be set in a file", at);
 	if (word == NULL && o->argname != NULL && o->bare == NULL)
-		return wrong(why, "%s: expected %s after it", at, o->argname);
+		return wrong(why, "%s: expected a word after it: %s", at,
+		    o->argname);
 	/* Checked, but meant for another verb. */
 	if (opt_find(p->verb, name, strlen(name)) != o)
 		return 0;

@@ -76,7 +76,7 @@ struct opt {
 	unsigned group;		/* common options only: COMMON_* */
 	int64_t min, max;	/* of numbers and sizes; max 0 = no bound */
 	const char *env;	/* variable that also sets it; "" = unset */
-	const char *bare;	/* the word may be left out: this stands for it */
+	const char *bare;	/* stands for a word that is left out */
 	/* 0, or why->text: what was expected ("expected a user id"). */
 	int (*set)(const struct opt *, const char *word, void *field,
 	    struct mux_why *why);

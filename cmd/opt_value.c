@@ -233,7 +233,8 @@ set_number(const struct opt *o, const char *word, void *field, char *want,
 			    "or 64K, 4M, 1G)", (intmax_t)o->min,
 			    (intmax_t)o->max);
 		else
-			snprintf(want, size, "a size (bytes, or 64K, 4M, 1G)");
+			snprintf(want, size, "a size, %jd or more (bytes, or "
+			    "64K, 4M, 1G)", (intmax_t)o->min);
 		if (opt_size(word, &v) != 0 || v > (uint64_t)max ||
 		    v < (uint64_t)o->min)
 			return -1;
