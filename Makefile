@@ -148,28 +148,23 @@ uninstall:
 	$(Q)rm -f "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/libmux.so"
 
 # Debian packages: what is missing is installed, or named.
-deps: PKGS = $(BUILD_PKGS) $(DEMO_PKGS) $(TEST_PKGS)
-deps-demo: PKGS = $(BUILD_PKGS) $(DEMO_PKGS)
+deps: PKGS = $(TEST_PKGS)
 deps deps-demo:
-	$(Q)sh tests/deps.sh $(PKGS)
+	$(Q)sh tests/deps.sh $(BUILD_PKGS) $(DEMO_PKGS) $(PKGS)
 
-# One libFuzzer program per target; what it finds stays in build-fuzz.
+# The targets under libFuzzer; what it finds stays in build-fuzz.
 fuzz:
-	$(Q)set -e; for f in $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))); do \
-	$(MAKE) B=build-fuzz CC=clang \
-	    SANFLAGS='-fsanitize=fuzzer-no-link,address,undefined' \
-	    build-fuzz/libmux.a build-fuzz/tests/fuzz/$$f.o; \
-	clang -fsanitize=fuzzer,address,undefined -o build-fuzz/$$f \
-	    build-fuzz/tests/fuzz/$$f.o build-fuzz/libmux.a $(PC_LIBS); \
-	mkdir -p build-fuzz/new/$$f; \
-	build-fuzz/$$f -max_total_time=$(FUZZ_TIME) -print_final_stats=1 \
-	    -artifact_prefix=build-fuzz/$$f- \
-	    build-fuzz/new/$$f tests/data/$$f; done
+	$(Q)$(MAKE) B=build-fuzz CC=clang FUZZLIB= LDFLAGS=-fsanitize=fuzzer \
+	    SANFLAGS=-fsanitize=fuzzer-no-link,address,undefined fuzzers
+	$(Q)set -e; for f in $(notdir $(FUZZ)); do mkdir -p build-fuzz/new/$$f; \
+	build-fuzz/tests/fuzz/$$f -max_total_time=$(FUZZ_TIME) \
+	    -artifact_prefix=build-fuzz/$$f- build-fuzz/new/$$f tests/data/$$f; done
+fuzzers: $(FUZZ)
 
 clean:
 	rm -rf build build-san build-clang build-fuzz
 FORCE:
-.PHONY: all tests check check-core ci bench demo install uninstall deps deps-demo fuzz clean FORCE
+.PHONY: all tests check check-core ci bench demo install uninstall deps deps-demo fuzz fuzzers clean FORCE
 .SECONDARY:
 .SUFFIXES:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
