@@ -16,7 +16,7 @@ strangers="proxy bus"
 
 public="mux.h mux_io.h mux_dump.h"
 memory='^(malloc|calloc|realloc|reallocarray|aligned_alloc|free)$|^mem[a-z]*$'
-strings='^str(n?len|r?chr|n?cmp|n?cpy|str|p?brk|c?spn)$'
+strings='^str(n?len|r?chr|n?cmp|n?cpy|str|p?brk|c?spn|n?dup)$'
 compiler='^(__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$'
 checked='^__(mem|str)[a-z]*_chk$|^__(asan|ubsan|sanitizer)_'
 
