@@ -1,8 +1,8 @@
 /*
  * session.h - the inside of a session, shared by the rooms of floor 1 only:
  * session.c (life, deadlines, errors), session_in.c (bytes to frames),
- * handlers.c (frames to events), session_out.c (what is owed to bytes), streams.c (the owner's verbs) and
- * legacy.c (S0).
+ * handlers.c (frames to events), session_out.c (what is owed to bytes),
+ * streams.c (the owner's verbs) and legacy.c (S0).
  */
 #ifndef MUX_SESSION_H
 #define MUX_SESSION_H
