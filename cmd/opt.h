@@ -82,6 +82,14 @@ struct opt {
 	    struct mux_why *why);
 };
 
+/* Rows: { OPT_ROW("name", 'n', OPT_STRING, "WORD", "what it is for",
+ * offsetof(struct my_opts, name)), .env = "NAME" }, and so on. */
+#define OPT_ROW(l, s, k, arg, text, off) \
+	.lng = (l), .shrt = (s), .kind = (k), .argname = (arg), \
+	.help = (text), .offset = (off)
+#define OPT_HEADING(text)	{ .kind = OPT_GROUP, .help = (text) }
+#define OPT_LAST		{ .kind = OPT_END }
+
 /* Start with OPT_LIST_INIT.  Walk with STAILQ_FOREACH(i, &list.head, next). */
 struct opt_item {
 	STAILQ_ENTRY(opt_item) next;

@@ -89,8 +89,10 @@ opt_size(const char *word, uint64_t *size)
 	size_t n = strspn(word, DIGITS);
 	uint64_t v;
 
-	/* expand_number() takes a leading zero for octal. */
-	if (n == 0 || (n > 1 && word[0] == '0') || strlen(word + n) > 1)
+	/* expand_number() takes a leading zero for octal, and does not see
+	 * that digits alone are too large. */
+	if (n == 0 || n > 19 || (n > 1 && word[0] == '0') ||
+	    strlen(word + n) > 1)
 		return -1;
 	if (word[n] != '\0' && strchr("kKmMgGtT", word[n]) == NULL)
 		return -1;
