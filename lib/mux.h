@@ -31,6 +31,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* What is declared here is exported; the rest of the library is hidden. */
+#pragma GCC visibility push(default)
 
 #define MUX_VERSION	"0.1.0"
 
@@ -377,6 +379,7 @@ struct mux_stream_stats {
 };
 void mux_stream_stats(const struct mux_stream *, struct mux_stream_stats *);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

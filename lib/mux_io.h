@@ -22,6 +22,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* What is declared here is exported; the rest of the library is hidden. */
+#pragma GCC visibility push(default)
 
 /*
  * Why something failed, for people: "connect unix:a.sock: No such file or
@@ -301,6 +303,7 @@ struct mux_spawn {
 /* 0 and *pid, or MUX_E_IO and *why (exec errors included). */
 int mux_spawn(const struct mux_spawn *, pid_t *pid, struct mux_why *why);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
