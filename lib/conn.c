@@ -1,0 +1,526 @@
+/*
+ * conn.c - the life of a connection: a session on the descriptors of its
+ * carrier, its task and timer, its end.  The bytes are conn_io.c's.
+ *
+ * Invariant: the owner may free it at any time; while a call of ours is on
+ * the stack that is only noted, and done when the last one returns.
+ */
+#include <sys/socket.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "conn_int.h"
+#include "why.h"
+
+#define FAREWELL_NS	NS_PER_S
+#define NOTSENT_LOWAT	(128 * 1024)
+
+static const struct mux_conn_ops no_ops = { .size = sizeof(no_ops) };
+
+/* ---- what its users may ask ---- */
+
+void
+conn_join(struct mux_conn *c, struct conn_user *u,
+    const struct conn_user_ops *ops)
+{
+	u->ops = ops;
+	u->is_later = false;
+	LIST_INSERT_HEAD(&c->users, u, link);
+}
+
+void
+conn_leave(struct mux_conn *c, struct conn_user *u)
+{
+	LIST_REMOVE(u, link);
+	if (u->is_later)
+		TAILQ_REMOVE(&c->later, u, later_link);
+	u->is_later = false;
+}
+
+void
+conn_later(struct mux_conn *c, struct conn_user *u)
+{
+	if (u->is_later)
+		return;
+	u->is_later = true;
+	TAILQ_INSERT_TAIL(&c->later, u, later_link);
+	mux_task_run(c->task);
+}
+
+bool
+conn_splices(const struct mux_conn *c)
+{
+	return c->splices;
+}
+
+struct pipe *
+conn_pipe(struct mux_conn *c, struct pipe *p)
+{
+	if (!c->splices)
+		return NULL;
+	if (p->rd < 0 && pipe_make(p) != 0) {
+		c->splices = false;
+		return NULL;
+	}
+	return p;
+}
+
+struct pipe *
+conn_out_pipe(struct mux_conn *c)
+{
+	return conn_pipe(c, &c->out_pipe);
+}
+
+const struct mux_stream *
+conn_moving(const struct mux_conn *c)
+{
+	return c->moving;
+}
+
+bool
+conn_is_over(const struct mux_conn *c)
+{
+	return c->state != CONN_LIVE || c->freed;
+}
+
+/* ---- the end ---- */
+
+static void
+run_later(struct mux_conn *c)
+{
+	struct conn_user *u;
+
+	while ((u = TAILQ_FIRST(&c->later)) != NULL) {
+		TAILQ_REMOVE(&c->later, u, later_link);
+		u->is_later = false;
+		u->ops->later(u);
+	}
+}
+
+static void
+stop_watching(struct mux_conn *c)
+{
+	if (c->out_watch != c->in_watch)
+		mux_watch_free(c->out_watch);
+	mux_watch_free(c->in_watch);
+	c->in_watch = c->out_watch = NULL;
+}
+
+static void
+conn_destroy(struct mux_conn *c)
+{
+	struct mux_session *s = c->session;
+	struct conn_user *u;
+
+	/* The streams' owners are told here, and may call anything. */
+	c->busy++;
+	mux_session_free(s);
+	c->session = NULL;
+	run_later(c);
+	while ((u = LIST_FIRST(&c->users)) != NULL) {
+		conn_leave(c, u);
+		u->ops->gone(u);
+	}
+	stop_watching(c);
+	mux_timer_free(c->timer);
+	mux_task_free(c->task);
+	pipe_release(&c->in_pipe);
+	pipe_release(&c->out_pipe);
+	duplex_close(&c->io);
+	free(c->block);
+	free(c);
+}
+
+static void
+enter(struct mux_conn *c)
+{
+	c->busy++;
+}
+
+static void
+set_timer(struct mux_conn *c)
+{
+	uint64_t at = NEVER;
+
+	if (c->state == CONN_LIVE)
+		at = mux_session_deadline(c->session);
+	else if (c->state == CONN_FAREWELL)
+		at = c->farewell_at;
+	if (at == c->timer_at)
+		return;
+	c->timer_at = at;
+	mux_timer_at(c->timer, at);
+}
+
+static void
+leave(struct mux_conn *c)
+{
+	if (--c->busy > 0)
+		return;
+	if (c->freed)
+		conn_destroy(c);
+	else
+		set_timer(c);
+}
+
+static void
+explain(const struct mux_conn *c, struct mux_why *why)
+{
+	const char *text = mux_session_error(c->session);
+
+	if (c->os_err != 0)
+		text = strerror(c->os_err);
+	else if (text[0] == '\0')
+		text = mux_strerror(c->err);
+	why_set(why, c->os_err, mux_session_code(c->session), "%s: %s",
+	    c->peer, text);
+}
+
+void
+conn_over(struct mux_conn *c)
+{
+	struct mux_why why;
+
+	assert(c->state == CONN_FAREWELL);
+	c->state = CONN_OVER;
+	stop_watching(c);
+	duplex_close(&c->io);
+	run_later(c);
+	explain(c, &why);
+	if (c->ops->closed != NULL)
+		c->ops->closed(c, c->err, &why, c->arg);
+}
+
+void
+conn_fail(struct mux_conn *c, int err)
+{
+	if (c->state != CONN_LIVE)
+		return;
+	c->state = CONN_FAREWELL;
+	c->err = err;
+	c->farewell_at = mux_loop_now(c->loop) + FAREWELL_NS;
+	mux_task_run(c->task);
+}
+
+void
+conn_lost(struct mux_conn *c, int os_err)
+{
+	int err;
+
+	c->in_over = true;
+	if (os_err != 0)
+		c->out_over = true;
+	if (c->state != CONN_LIVE) {
+		mux_task_run(c->task);
+		return;
+	}
+	c->os_err = os_err;
+	err = mux_session_feed_eof(c->session, mux_loop_now(c->loop));
+	if (err == MUX_E_DONE && os_err != 0)
+		err = MUX_E_LOST;
+	if (err != MUX_E_DONE)
+		c->out_over = true;	/* nobody is there to read */
+	conn_fail(c, err);
+}
+
+/* ---- the turn ---- */
+
+static void
+on_task(struct mux_task *task, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)task;
+	enter(c);
+	if (c->state == CONN_LIVE)
+		conn_flush(c);
+	if (c->state == CONN_FAREWELL)
+		conn_farewell(c);
+	run_later(c);
+	leave(c);
+}
+
+static void
+on_watch(struct mux_watch *w, unsigned ready, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	enter(c);
+	if (w == c->in_watch && (ready & MUX_READABLE))
+		conn_read(c);
+	mux_task_run(c->task);
+	leave(c);
+}
+
+static void
+on_timer(struct mux_timer *t, void *arg)
+{
+	struct mux_conn *c = arg;
+	int err;
+
+	(void)t;
+	enter(c);
+	c->timer_at = NEVER;
+	if (c->state == CONN_LIVE) {
+		err = mux_session_tick(c->session, mux_loop_now(c->loop));
+		if (err < 0)
+			conn_fail(c, err);
+		mux_task_run(c->task);
+	} else if (c->state == CONN_FAREWELL) {
+		conn_over(c);
+	}
+	leave(c);
+}
+
+/* ---- callbacks of the session ---- */
+
+static void
+on_ready(struct mux_session *s, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)s;
+	if (c->ops->ready != NULL)
+		c->ops->ready(c, c->arg);
+}
+
+static void
+on_open(struct mux_session *s, struct mux_stream *st,
+    const struct mux_open *o, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)s;
+	if (c->ops->open != NULL)
+		c->ops->open(c, st, o, c->arg);
+}
+
+static void
+on_drain(struct mux_session *s, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)s;
+	if (c->ops->drain != NULL)
+		c->ops->drain(c, c->arg);
+}
+
+static void
+on_wake(struct mux_session *s, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)s;
+	mux_task_run(c->task);
+}
+
+static void
+on_tap(struct mux_session *s, const struct mux_tap *tap, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)s;
+	c->ops->tap(c, tap, c->arg);
+}
+
+static const struct mux_session_ops plain_ops = {
+	.size = sizeof(plain_ops),
+	.ready = on_ready,
+	.open = on_open,
+	.drain = on_drain,
+	.wake = on_wake,
+};
+
+static const struct mux_session_ops tapped_ops = {
+	.size = sizeof(tapped_ops),
+	.ready = on_ready,
+	.open = on_open,
+	.drain = on_drain,
+	.wake = on_wake,
+	.tap = on_tap,
+};
+
+/* ---- public ---- */
+
+/* splice(2) to a closed socket raises SIGPIPE and has no flag against it. */
+static bool
+sigpipe_kills(void)
+{
+	struct sigaction sa;
+
+	return sigaction(SIGPIPE, NULL, &sa) != 0 ||
+	    sa.sa_handler == SIG_DFL;
+}
+
+static void
+tune(const struct duplex *d, const struct mux_config *cfg)
+{
+	uint64_t ms = cfg->keepalive == 0 ? 30000 :
+	    cfg->keepalive / NS_PER_MS;
+	unsigned timeout;
+	int lowat = NOTSENT_LOWAT;
+
+	if (d->out_kind != FD_TCP)
+		return;
+	/* Bytes that are late to leave can still be overtaken. */
+	setsockopt(d->out, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,
+	    sizeof(lowat));
+	if (cfg->keepalive == NEVER)
+		return;
+	/* Backs up the keepalive, so it comes after its last ping. */
+	timeout = (unsigned)min_u64(5 * ms, 3600000);
+	setsockopt(d->out, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
+	    sizeof(timeout));
+}
+
+static int
+start_watching(struct mux_conn *c)
+{
+	int err;
+
+	err = mux_watch_new(c->loop, c->io.in, on_watch, c, &c->in_watch);
+	if (err < 0)
+		return err;
+	c->out_watch = c->in_watch;
+	if (c->io.out == c->io.in)
+		return 0;
+	return mux_watch_new(c->loop, c->io.out, on_watch, c, &c->out_watch);
+}
+
+static struct mux_conn *
+conn_alloc(struct mux_loop *loop, const struct mux_conn_ops *ops, void *arg)
+{
+	struct mux_conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->loop = loop;
+	c->ops = ops;
+	c->arg = arg;
+	c->timer_at = NEVER;
+	duplex_init(&c->io);
+	pipe_init(&c->in_pipe);
+	pipe_init(&c->out_pipe);
+	LIST_INIT(&c->users);
+	TAILQ_INIT(&c->later);
+	return c;
+}
+
+static int
+conn_start(struct mux_conn *c, const struct mux_ends *ends,
+    const struct mux_config *cfg)
+{
+	int err;
+
+	err = mux_task_new(c->loop, on_task, c, &c->task);
+	if (err == 0)
+		err = mux_timer_new(c->loop, on_timer, c, &c->timer);
+	if (err == 0)
+		err = mux_session_new(cfg, c->ops->tap != NULL ? &tapped_ops :
+		    &plain_ops, c, mux_loop_now(c->loop), &c->session);
+	if (err == 0 && duplex_take(&c->io, ends) != 0)
+		err = MUX_E_IO;
+	if (err == 0)
+		err = start_watching(c);
+	return err;
+}
+
+MUX_EXPORT int
+mux_conn_new(struct mux_loop *loop, const struct mux_ends *ends,
+    const struct mux_config *cfg, const struct mux_conn_ops *ops, void *arg,
+    struct mux_conn **out)
+{
+	struct mux_conn *c;
+	int err;
+
+	if (ops->size != sizeof(*ops))
+		return MUX_E_INVAL;
+	c = conn_alloc(loop, ops, arg);
+	if (c == NULL)
+		return MUX_E_NOMEM;
+	err = conn_start(c, ends, cfg);
+	if (err < 0) {
+		stop_watching(c);
+		duplex_give_back(&c->io);
+		c->ops = &no_ops;
+		conn_destroy(c);
+		return err;
+	}
+	strlcpy(c->peer, ends->peer, sizeof(c->peer));
+	c->splices = c->io.in_splice && c->io.out_splice && !sigpipe_kills();
+	tune(&c->io, cfg);
+	set_timer(c);
+	mux_task_run(c->task);
+	*out = c;
+	return 0;
+}
+
+MUX_EXPORT void
+mux_conn_free(struct mux_conn *c)
+{
+	if (c == NULL || c->freed)
+		return;
+	c->freed = true;
+	c->ops = &no_ops;
+	if (c->busy == 0)
+		conn_destroy(c);
+}
+
+MUX_EXPORT struct mux_session *
+mux_conn_session(const struct mux_conn *c)
+{
+	return c->session;
+}
+
+MUX_EXPORT struct mux_loop *
+mux_conn_loop(const struct mux_conn *c)
+{
+	return c->loop;
+}
+
+MUX_EXPORT const char *
+mux_conn_peer(const struct mux_conn *c)
+{
+	return c->peer;
+}
+
+MUX_EXPORT void *
+mux_conn_arg(const struct mux_conn *c)
+{
+	return c->arg;
+}
+
+MUX_EXPORT void
+mux_conn_drain(struct mux_conn *c, uint64_t grace)
+{
+	if (conn_is_over(c))
+		return;
+	enter(c);
+	mux_session_drain(c->session, grace, mux_loop_now(c->loop));
+	c->must_pull = true;
+	mux_task_run(c->task);
+	leave(c);
+}
+
+MUX_EXPORT void
+mux_conn_abort(struct mux_conn *c, uint32_t code, const char *text)
+{
+	if (conn_is_over(c))
+		return;
+	enter(c);
+	mux_session_abort(c->session, code, text);
+	c->must_pull = true;
+	mux_task_run(c->task);
+	leave(c);
+}
+
+MUX_EXPORT void
+mux_conn_copy_only(struct mux_conn *c)
+{
+	c->splices = false;
+}

@@ -1,0 +1,48 @@
+/*
+ * conn.h - what the users of a connection on floor 2 share with it: its pipe
+ * for bulk, its turn of the loop, and its end.
+ */
+#ifndef MUX_CONN_H
+#define MUX_CONN_H
+
+#include <bsd/sys/queue.h>
+
+#include "mux_io.h"
+#include "pipe.h"
+
+/*
+ * Something that lives on a connection.  later() runs once per conn_later(),
+ * at the end of the turn and outside all callbacks of the session, so it may
+ * release the stream and itself.  gone() says that connection and session are
+ * no more; what has an end of its own to wait for lives on without them.
+ */
+struct conn_user;
+
+struct conn_user_ops {
+	void (*later)(struct conn_user *);
+	void (*gone)(struct conn_user *);
+};
+
+struct conn_user {
+	const struct conn_user_ops *ops;
+	LIST_ENTRY(conn_user) link;
+	TAILQ_ENTRY(conn_user) later_link;
+	bool is_later;
+};
+
+void conn_join(struct mux_conn *c, struct conn_user *u,
+    const struct conn_user_ops *ops);
+void conn_leave(struct mux_conn *c, struct conn_user *u);
+void conn_later(struct mux_conn *c, struct conn_user *u);
+
+/* May payload bypass user memory on this connection? */
+bool conn_splices(const struct mux_conn *c);
+/* The pipe towards the carrier, made on first use; NULL: copy. */
+struct pipe *conn_out_pipe(struct mux_conn *c);
+/* The stream whose payload is on its way from the carrier through a pipe:
+ * the session has counted it, and perhaps told its end, before take(). */
+const struct mux_stream *conn_moving(const struct mux_conn *c);
+/* True once the end of the connection was met, by whomever. */
+bool conn_is_over(const struct mux_conn *c);
+
+#endif

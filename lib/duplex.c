@@ -1,0 +1,337 @@
+/*
+ * duplex.c - reading, writing and ending the descriptors of carriers and
+ * relays.  It knows nothing of streams.  Invariant: whatever duplex_take took
+ * is closed exactly once, with the flags it came with.
+ */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "duplex.h"
+
+#define DISCARD_MAX	(256u * 1024u)
+
+/* What a relay says on the wire when its descriptors fail. */
+static const struct {
+	int err;
+	uint32_t code;
+} codes[] = {
+	{ ECONNRESET,	MUX_ENDPOINT_RESET },
+	{ EPIPE,	MUX_ENDPOINT_RESET },
+	{ ENOTCONN,	MUX_ENDPOINT_RESET },
+	{ ETIMEDOUT,	MUX_ENDPOINT_TIMEOUT },
+};
+
+uint32_t
+duplex_code(int err)
+{
+	size_t i;
+
+	for (i = 0; i < N_ELEM(codes); i++)
+		if (codes[i].err == err)
+			return codes[i].code;
+	return MUX_ENDPOINT_IO;
+}
+
+/* TCP tells with an RST that everything is lost, unix sockets and pipes
+ * cannot: their EPIPE says no more than that the reader has gone. */
+bool
+duplex_only_stopped(const struct duplex *d, int err)
+{
+	return err == EPIPE &&
+	    (d->out_kind == FD_UNIX || d->out_kind == FD_PIPE);
+}
+
+void
+duplex_init(struct duplex *d)
+{
+	d->in = d->out = -1;
+	d->in_flags = d->out_flags = -1;
+	d->in_kind = d->out_kind = FD_OTHER;
+	d->inherited = d->in_splice = d->out_splice = false;
+}
+
+static enum fd_kind
+socket_kind(int fd)
+{
+	int domain, type;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
+	    type != SOCK_STREAM)
+		return FD_SOCKET;
+	if (domain == AF_INET || domain == AF_INET6)
+		return FD_TCP;
+	return domain == AF_UNIX ? FD_UNIX : FD_SOCKET;
+}
+
+static int
+kind_of(int fd, enum fd_kind *kind, bool *regular)
+{
+	struct stat sb;
+
+	if (fstat(fd, &sb) != 0)
+		return -1;
+	*regular = S_ISREG(sb.st_mode);
+	if (S_ISSOCK(sb.st_mode))
+		*kind = socket_kind(fd);
+	else
+		*kind = S_ISFIFO(sb.st_mode) ? FD_PIPE : FD_OTHER;
+	return 0;
+}
+
+static bool
+is_socket(uint8_t kind)
+{
+	return kind == FD_TCP || kind == FD_UNIX || kind == FD_SOCKET;
+}
+
+/*
+ * A pipe or terminal of ours gets O_NONBLOCK.  One that others share is
+ * opened anew under the same number, so that they keep theirs; where that is
+ * not allowed it is changed, and changed back at the end.
+ */
+static int
+unblock(int fd, bool shared, int *restore)
+{
+	int flags = fcntl(fd, F_GETFL), own;
+	char name[40];
+
+	if (flags < 0)
+		return -1;
+	if (flags & O_NONBLOCK)
+		return 0;
+	if (!shared)
+		return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	own = open(name, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK |
+	    O_NOCTTY | O_CLOEXEC);
+	if (own >= 0) {
+		if (dup3(own, fd, O_CLOEXEC) == fd) {
+			close(own);
+			return 0;
+		}
+		close(own);
+	}
+	*restore = flags;
+	return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static int
+take_one(int fd, bool inherited, uint8_t *kind, int *restore, bool *splices)
+{
+	enum fd_kind k;
+	bool regular;
+
+	if (kind_of(fd, &k, &regular) != 0)
+		return -1;
+	*kind = (uint8_t)k;
+	if (regular) {
+		/* A second description would have an offset of its own. */
+		*splices = (fcntl(fd, F_GETFL) & O_APPEND) == 0;
+		return 0;
+	}
+	*splices = k == FD_TCP || k == FD_UNIX || k == FD_PIPE;
+	if (!is_socket(*kind))
+		return unblock(fd, inherited, restore);
+	if (!inherited)
+		return unblock(fd, false, restore);
+	*splices = false;
+	return 0;
+}
+
+void
+duplex_give_back(struct duplex *d)
+{
+	if (d->in_flags != -1)
+		fcntl(d->in, F_SETFL, d->in_flags);
+	if (d->out_flags != -1)
+		fcntl(d->out, F_SETFL, d->out_flags);
+	duplex_init(d);
+}
+
+int
+duplex_take(struct duplex *d, const struct mux_ends *ends)
+{
+	struct duplex t;
+	int err, one = 1;
+
+	duplex_init(&t);
+	t.inherited = ends->inherited;
+	if (take_one(ends->in, t.inherited, &t.in_kind, &t.in_flags,
+	    &t.in_splice) != 0)
+		return -1;
+	t.in = ends->in;
+	t.out_kind = t.in_kind;
+	t.out_splice = t.in_splice;
+	if (ends->out != ends->in && take_one(ends->out, t.inherited,
+	    &t.out_kind, &t.out_flags, &t.out_splice) != 0) {
+		err = errno;
+		duplex_give_back(&t);
+		errno = err;
+		return -1;
+	}
+	t.out = ends->out;
+	/* Bytes were collected before they came here; Nagle only adds to
+	 * their delay. */
+	if (t.out_kind == FD_TCP && !t.inherited)
+		setsockopt(t.out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	*d = t;
+	return 0;
+}
+
+ssize_t
+duplex_read(struct duplex *d, void *buf, size_t n)
+{
+	ssize_t r;
+
+	do {
+		r = is_socket(d->in_kind) ?
+		    recv(d->in, buf, n, MSG_DONTWAIT) : read(d->in, buf, n);
+	} while (r < 0 && errno == EINTR);
+	return r;
+}
+
+ssize_t
+duplex_discard(struct duplex *d)
+{
+	char buf[16384];
+	ssize_t r;
+
+	if (d->in_kind != FD_TCP)
+		return duplex_read(d, buf, sizeof(buf));
+	do {
+		/* TCP throws bytes away without copying them. */
+		r = recv(d->in, NULL, DISCARD_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	} while (r < 0 && errno == EINTR);
+	return r;
+}
+
+ssize_t
+duplex_write(struct duplex *d, const struct iovec *iov, int n, bool more)
+{
+	struct msghdr msg = { 0 };
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	ssize_t r;
+
+	if (more && d->out_kind == FD_TCP && !d->inherited)
+		flags |= MSG_MORE;
+	msg.msg_iov = (struct iovec *)(uintptr_t)iov;
+	msg.msg_iovlen = (size_t)n;
+	do {
+		r = is_socket(d->out_kind) ? sendmsg(d->out, &msg, flags) :
+		    writev(d->out, iov, n);
+	} while (r < 0 && errno == EINTR);
+	return r;
+}
+
+size_t
+duplex_unread(const struct duplex *d)
+{
+	int n;
+
+	if (d->in < 0 || ioctl(d->in, FIONREAD, &n) != 0 || n < 0)
+		return 0;
+	return (size_t)n;
+}
+
+int
+duplex_error(const struct duplex *d)
+{
+	socklen_t len = sizeof(int);
+	int err;
+
+	if (d->out < 0)
+		return 0;
+	/* The write end of a pipe has an error when its reader has gone. */
+	if (!is_socket(d->out_kind))
+		return d->out_kind == FD_PIPE ? EPIPE : 0;
+	if (getsockopt(d->out, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+		return errno;
+	return err;
+}
+
+static void
+close_fd(int *fd, int *restore)
+{
+	if (*fd < 0)
+		return;
+	if (*restore != -1)
+		fcntl(*fd, F_SETFL, *restore);
+	close(*fd);
+	*fd = -1;
+	*restore = -1;
+}
+
+/* Standard input and output are often one and the same socket. */
+static bool
+same_socket(const struct duplex *d)
+{
+	struct stat a, b;
+
+	return d->in >= 0 && is_socket(d->in_kind) &&
+	    fstat(d->in, &a) == 0 && fstat(d->out, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int
+duplex_shut_out(struct duplex *d)
+{
+	int r = 0;
+
+	if (d->out < 0)
+		return 0;
+	/* Closing says it where the other descriptor is a different thing;
+	 * the description of an inherited socket stays as it is then. */
+	if (is_socket(d->out_kind) && (!d->inherited || same_socket(d)))
+		r = shutdown(d->out, SHUT_WR);
+	if (d->out != d->in)
+		close_fd(&d->out, &d->out_flags);
+	return r;
+}
+
+bool
+duplex_can_shut_in(const struct duplex *d)
+{
+	return d->in_kind == FD_UNIX ||
+	    (d->in != d->out && !is_socket(d->in_kind));
+}
+
+void
+duplex_shut_in(struct duplex *d)
+{
+	if (d->in_kind == FD_UNIX)
+		shutdown(d->in, SHUT_RD);
+	if (d->in != d->out)
+		close_fd(&d->in, &d->in_flags);
+}
+
+void
+duplex_close(struct duplex *d)
+{
+	if (d->in == d->out)
+		d->out = -1;
+	close_fd(&d->in, &d->in_flags);
+	close_fd(&d->out, &d->out_flags);
+}
+
+void
+duplex_reset(struct duplex *d)
+{
+	static const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+	int fd = d->out >= 0 ? d->out : d->in;
+	uint8_t kind = d->out >= 0 ? d->out_kind : d->in_kind;
+
+	if (fd >= 0 && kind == FD_TCP)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	duplex_close(d);
+}
