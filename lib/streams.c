@@ -226,12 +226,11 @@ stream_fail(struct mux_stream *st, uint8_t owed, uint32_t code,
 void
 stream_ended(struct mux_stream *st)
 {
-	bool tell = st->recv == RECV_OPEN;
-
 	stream_set_recv(st, RECV_DONE);
 	st->owed &= (uint8_t)~(OWE_CREDIT | OWE_STOP);
 	stream_account(st);
-	if (tell && st->attached && st->ops->eof != NULL)
+	/* also to whoever said STOP: it may release the stream from now on */
+	if (st->attached && st->ops->eof != NULL)
 		st->ops->eof(st, st->arg);
 	if (!st->dead)
 		stream_settle(st);
