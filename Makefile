@@ -79,9 +79,9 @@ ci:
 	$(Q)$(MAKE) B=build WERROR=1 check
 
 bench: all $(LOAD)
-	$(Q)$(TESTENV) sh tests/bench/run.sh
+	$(Q)$(TESTENV) bash tests/bench/run.sh
 demo: all
-	$(Q)$(TESTENV) sh tests/demo.sh
+	$(Q)$(TESTENV) bash tests/demo.sh
 
 $(B)/static/%.o: lib/%.c
 	@mkdir -p $(@D)
