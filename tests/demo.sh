@@ -32,7 +32,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 for tool in nginx curl sha256sum; do
-	command -v "$tool" >/dev/null || die "$tool is not installed (make deps)"
+	command -v "$tool" >/dev/null ||
+	    die "$tool is not installed (make deps)"
 done
 [[ -x $MUXCTL ]] || die "$MUXCTL is not built (make)"
 

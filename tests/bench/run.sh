@@ -241,7 +241,8 @@ ssh_start() {
 	local port=$1 bulk=$2 echo=$3
 	echo "[127.0.0.1]:$port $(<"$tmp/ssh/host.pub")" >"$tmp/ssh/known"
 	start '^forwards are up$' env -u SSH_AUTH_SOCK \
-	    ssh -F none -N -p "$port" -i "$tmp/ssh/user" -c aes128-gcm@openssh.com \
+	    ssh -F none -N -p "$port" -i "$tmp/ssh/user" \
+	    -c aes128-gcm@openssh.com \
 	    -o IdentitiesOnly=yes -o BatchMode=yes -o ControlPath=none \
 	    -o UserKnownHostsFile="$tmp/ssh/known" \
 	    -o GlobalKnownHostsFile=none -o ExitOnForwardFailure=yes \
