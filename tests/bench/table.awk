@@ -97,8 +97,9 @@ function small(	i, p) {
 		    cell("%.0f", value("ping", p, 1, 1)),
 		    cell("%.0f", value("ping", p, 1, 2)),
 		    cell("%.0f", value("mixed", p, 1, 1)),
-		    cell("%.0f", value("mixed", p, 1, 2)) \
-		    cell(" (%.1f)", value("mixed", p, 1, 3)),
+		    value("mixed", p, 1, 2) == "" ? "-" : \
+		    sprintf("%.0f (%.1f)", value("mixed", p, 1, 2),
+		    value("mixed", p, 1, 3)),
 		    cell("%.0f", value("open", p, 1, 1))
 	}
 }
