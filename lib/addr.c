@@ -182,7 +182,7 @@ parse_word(char *s, struct addr_parse *p)
 	    p->why);
 }
 
-MUX_EXPORT int
+int
 mux_addr_parse(const char *word, struct mux_addr **out, struct mux_why *why)
 {
 	struct mux_addr *a = calloc(1, sizeof(*a));
@@ -209,7 +209,7 @@ fail:
 	return err;
 }
 
-MUX_EXPORT void
+void
 mux_addr_free(struct mux_addr *a)
 {
 	if (a == NULL)
@@ -222,7 +222,7 @@ mux_addr_free(struct mux_addr *a)
 	free(a);
 }
 
-MUX_EXPORT struct mux_addr *
+struct mux_addr *
 mux_addr_dup(const struct mux_addr *a)
 {
 	struct mux_addr *dup = NULL;
@@ -231,43 +231,43 @@ mux_addr_dup(const struct mux_addr *a)
 	return mux_addr_parse(a->str, &dup, NULL) == 0 ? dup : NULL;
 }
 
-MUX_EXPORT enum mux_scheme
+enum mux_scheme
 mux_addr_scheme(const struct mux_addr *a)
 {
 	return a->scheme;
 }
 
-MUX_EXPORT const char *
+const char *
 mux_addr_str(const struct mux_addr *a)
 {
 	return a->str;
 }
 
-MUX_EXPORT const char *
+const char *
 mux_addr_path(const struct mux_addr *a)
 {
 	return a->path;
 }
 
-MUX_EXPORT const char *
+const char *
 mux_addr_host(const struct mux_addr *a)
 {
 	return a->host;
 }
 
-MUX_EXPORT uint16_t
+uint16_t
 mux_addr_port(const struct mux_addr *a)
 {
 	return a->port;
 }
 
-MUX_EXPORT const char *
+const char *
 mux_addr_command(const struct mux_addr *a)
 {
 	return a->command;
 }
 
-MUX_EXPORT const char *
+const char *
 mux_addr_option(const struct mux_addr *a, const char *key)
 {
 	return addr_opts_get(&a->opts, key);

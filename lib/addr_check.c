@@ -78,7 +78,7 @@ check_unix(const struct mux_addr *a, enum mux_role role, struct mux_why *why)
 	return 0;
 }
 
-MUX_EXPORT int
+int
 mux_addr_check(const struct mux_addr *a, enum mux_role role,
     struct mux_why *why)
 {

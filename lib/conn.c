@@ -430,7 +430,7 @@ conn_start(struct mux_conn *c, const struct mux_ends *ends,
 	return err;
 }
 
-MUX_EXPORT int
+int
 mux_conn_new(struct mux_loop *loop, const struct mux_ends *ends,
     const struct mux_config *cfg, const struct mux_conn_ops *ops, void *arg,
     struct mux_conn **out)
@@ -460,7 +460,7 @@ mux_conn_new(struct mux_loop *loop, const struct mux_ends *ends,
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_conn_free(struct mux_conn *c)
 {
 	if (c == NULL || c->freed)
@@ -471,31 +471,31 @@ mux_conn_free(struct mux_conn *c)
 		conn_destroy(c);
 }
 
-MUX_EXPORT struct mux_session *
+struct mux_session *
 mux_conn_session(const struct mux_conn *c)
 {
 	return c->session;
 }
 
-MUX_EXPORT struct mux_loop *
+struct mux_loop *
 mux_conn_loop(const struct mux_conn *c)
 {
 	return c->loop;
 }
 
-MUX_EXPORT const char *
+const char *
 mux_conn_peer(const struct mux_conn *c)
 {
 	return c->peer;
 }
 
-MUX_EXPORT void *
+void *
 mux_conn_arg(const struct mux_conn *c)
 {
 	return c->arg;
 }
 
-MUX_EXPORT void
+void
 mux_conn_drain(struct mux_conn *c, uint64_t grace)
 {
 	if (conn_is_over(c))
@@ -507,7 +507,7 @@ mux_conn_drain(struct mux_conn *c, uint64_t grace)
 	leave(c);
 }
 
-MUX_EXPORT void
+void
 mux_conn_abort(struct mux_conn *c, uint32_t code, const char *text)
 {
 	if (conn_is_over(c))
@@ -519,7 +519,7 @@ mux_conn_abort(struct mux_conn *c, uint32_t code, const char *text)
 	leave(c);
 }
 
-MUX_EXPORT void
+void
 mux_conn_copy_only(struct mux_conn *c)
 {
 	c->splices = false;

@@ -119,7 +119,7 @@ error_of(int err)
 
 /* ---- the loop ---- */
 
-MUX_EXPORT int
+int
 mux_loop_new(struct mux_loop **out)
 {
 	struct mux_loop *l;
@@ -145,7 +145,7 @@ mux_loop_new(struct mux_loop **out)
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_loop_free(struct mux_loop *l)
 {
 	if (l == NULL)
@@ -160,7 +160,7 @@ mux_loop_free(struct mux_loop *l)
 	free(l);
 }
 
-MUX_EXPORT int
+int
 mux_loop_run(struct mux_loop *l)
 {
 	int err;
@@ -174,27 +174,27 @@ mux_loop_run(struct mux_loop *l)
 	return l->status;
 }
 
-MUX_EXPORT void
+void
 mux_loop_stop(struct mux_loop *l, int status)
 {
 	l->stopped = true;
 	l->status = status;
 }
 
-MUX_EXPORT int
+int
 mux_loop_fd(const struct mux_loop *l)
 {
 	return l->epfd;
 }
 
-MUX_EXPORT uint64_t
+uint64_t
 mux_loop_now(const struct mux_loop *l)
 {
 	/* Between turns the time of the last one may be long ago. */
 	return l->in_turn ? l->now : clock_now();
 }
 
-MUX_EXPORT uint64_t
+uint64_t
 mux_loop_timeout(const struct mux_loop *l)
 {
 	uint64_t now, next = timers_next(&l->timers);
@@ -297,7 +297,7 @@ run_ready(struct mux_loop *l)
 	}
 }
 
-MUX_EXPORT int
+int
 mux_watch_new(struct mux_loop *l, int fd, mux_watch_cb *cb, void *arg,
     struct mux_watch **out)
 {
@@ -327,7 +327,7 @@ mux_watch_new(struct mux_loop *l, int fd, mux_watch_cb *cb, void *arg,
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_watch_free(struct mux_watch *w)
 {
 	if (w == NULL)
@@ -338,20 +338,20 @@ mux_watch_free(struct mux_watch *w)
 	free(w);
 }
 
-MUX_EXPORT unsigned
+unsigned
 mux_watch_state(const struct mux_watch *w)
 {
 	return w->state;
 }
 
-MUX_EXPORT void
+void
 mux_watch_clear(struct mux_watch *w, unsigned what)
 {
 	if (!w->always)
 		w->state &= ~what;
 }
 
-MUX_EXPORT void
+void
 mux_watch_again(struct mux_watch *w)
 {
 	enqueue(w);
@@ -373,7 +373,7 @@ run_timers(struct mux_loop *l)
 	l->in_timers = false;
 }
 
-MUX_EXPORT int
+int
 mux_timer_new(struct mux_loop *l, mux_timer_cb *cb, void *arg,
     struct mux_timer **out)
 {
@@ -392,7 +392,7 @@ mux_timer_new(struct mux_loop *l, mux_timer_cb *cb, void *arg,
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_timer_free(struct mux_timer *t)
 {
 	if (t == NULL)
@@ -402,7 +402,7 @@ mux_timer_free(struct mux_timer *t)
 	free(t);
 }
 
-MUX_EXPORT void
+void
 mux_timer_at(struct mux_timer *t, uint64_t at)
 {
 	struct mux_loop *l = t->loop;
@@ -430,7 +430,7 @@ run_tasks(struct mux_loop *l)
 	}
 }
 
-MUX_EXPORT int
+int
 mux_task_new(struct mux_loop *l, mux_task_cb *cb, void *arg,
     struct mux_task **out)
 {
@@ -446,7 +446,7 @@ mux_task_new(struct mux_loop *l, mux_task_cb *cb, void *arg,
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_task_free(struct mux_task *t)
 {
 	if (t == NULL)
@@ -456,7 +456,7 @@ mux_task_free(struct mux_task *t)
 	free(t);
 }
 
-MUX_EXPORT void
+void
 mux_task_run(struct mux_task *t)
 {
 	struct mux_loop *l = t->loop;
@@ -469,7 +469,7 @@ mux_task_run(struct mux_task *t)
 
 /* ---- a turn ---- */
 
-MUX_EXPORT int
+int
 mux_loop_turn(struct mux_loop *l, uint64_t timeout)
 {
 	struct epoll_event ev[N_EVENTS];
@@ -543,7 +543,7 @@ signals_begin(struct mux_loop *l)
 	return 0;
 }
 
-MUX_EXPORT int
+int
 mux_loop_signal(struct mux_loop *l, int signo, mux_signal_cb *cb, void *arg)
 {
 	sigset_t one;
@@ -600,7 +600,7 @@ on_pidfd(struct mux_watch *w, unsigned ready, void *arg)
 	c->cb(c, status, c->arg);
 }
 
-MUX_EXPORT int
+int
 mux_child_watch(struct mux_loop *l, pid_t pid, mux_child_cb *cb, void *arg,
     struct mux_child **out)
 {
@@ -630,7 +630,7 @@ fail:
 	return err;
 }
 
-MUX_EXPORT void
+void
 mux_child_free(struct mux_child *c)
 {
 	if (c == NULL)
@@ -640,13 +640,13 @@ mux_child_free(struct mux_child *c)
 	free(c);
 }
 
-MUX_EXPORT pid_t
+pid_t
 mux_child_pid(const struct mux_child *c)
 {
 	return c->pid;
 }
 
-MUX_EXPORT int
+int
 mux_child_kill(struct mux_child *c, int signo)
 {
 	if (pidfd_send_signal(c->pidfd, signo, NULL, 0) == 0)

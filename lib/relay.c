@@ -308,7 +308,7 @@ take_ends(struct mux_relay *r, const struct mux_ends *ends)
 	return 0;
 }
 
-MUX_EXPORT int
+int
 mux_relay_open(struct mux_conn *conn, const char *target,
     const struct mux_ends *ends, mux_relay_cb *done, void *arg,
     struct mux_relay **out)
@@ -342,7 +342,7 @@ fail:
 	return err;
 }
 
-MUX_EXPORT int
+int
 mux_relay_attach(struct mux_conn *conn, struct mux_stream *st,
     mux_relay_cb *done, void *arg, struct mux_relay **out)
 {
@@ -357,7 +357,7 @@ mux_relay_attach(struct mux_conn *conn, struct mux_stream *st,
 	return 0;
 }
 
-MUX_EXPORT int
+int
 mux_relay_connect(struct mux_relay *r, const struct mux_ends *ends)
 {
 	int err;
@@ -383,7 +383,7 @@ mux_relay_connect(struct mux_relay *r, const struct mux_ends *ends)
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_relay_refuse(struct mux_relay *r, uint32_t code, const char *text)
 {
 	if (r->how != NULL || r->opener || r->accepted)
@@ -393,7 +393,7 @@ mux_relay_refuse(struct mux_relay *r, uint32_t code, const char *text)
 	relay_over(r, "refused", text, true);
 }
 
-MUX_EXPORT void
+void
 mux_relay_free(struct mux_relay *r)
 {
 	if (r == NULL || r->finishing)
@@ -410,7 +410,7 @@ mux_relay_free(struct mux_relay *r)
 	free(r);
 }
 
-MUX_EXPORT struct mux_stream *
+struct mux_stream *
 mux_relay_stream(const struct mux_relay *r)
 {
 	return r->stream;

@@ -101,7 +101,7 @@ fail:
 	return MUX_E_INVAL;
 }
 
-MUX_EXPORT int
+int
 mux_split_words(const char *line, char ***out, struct mux_why *why)
 {
 	const char *fault;
