@@ -397,7 +397,7 @@ on_deadline(struct mux_timer *t, void *arg)
 	fail(d);
 }
 
-MUX_EXPORT int
+int
 mux_dial(struct mux_loop *l, const struct mux_addr *addr, uint64_t timeout,
     mux_dial_allow_cb *allow, mux_dial_cb *done, void *arg,
     struct mux_dial **out)
@@ -427,7 +427,7 @@ mux_dial(struct mux_loop *l, const struct mux_addr *addr, uint64_t timeout,
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_dial_cancel(struct mux_dial *d)
 {
 	if (d != NULL)

@@ -113,7 +113,7 @@ failed(const struct mux_spawn *s, int err, struct mux_why *why)
 	return MUX_E_IO;
 }
 
-MUX_EXPORT int
+int
 mux_spawn(const struct mux_spawn *s, pid_t *pid, struct mux_why *why)
 {
 	char *const *envp = s->envp != NULL ? s->envp : environ;
