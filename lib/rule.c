@@ -284,7 +284,7 @@ parse(struct mux_rule *r, char *s, const char *word, struct mux_why *why)
 	return err;
 }
 
-MUX_EXPORT int
+int
 mux_rule_parse(const char *word, struct mux_rule **out, struct mux_why *why)
 {
 	struct mux_rule *r = calloc(1, sizeof(*r));
@@ -304,7 +304,7 @@ mux_rule_parse(const char *word, struct mux_rule **out, struct mux_why *why)
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_rule_free(struct mux_rule *r)
 {
 	if (r == NULL)
@@ -314,7 +314,7 @@ mux_rule_free(struct mux_rule *r)
 	free(r);
 }
 
-MUX_EXPORT const char *
+const char *
 mux_rule_str(const struct mux_rule *r)
 {
 	return r->str;
@@ -378,7 +378,7 @@ match_sa(const struct mux_rule *r, const char *asked,
 	}
 }
 
-MUX_EXPORT bool
+bool
 mux_rule_match(const struct mux_rule *r, const struct mux_addr *asked,
     const struct sockaddr *sa, const char *path)
 {

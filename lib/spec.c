@@ -41,7 +41,7 @@ find_separator(char *s)
 		else if (*s == '&')
 			key = options;
 		else if (*s == ':' && exec)
-			exec = options = key = false;
+			return strchr(s, '=');
 	}
 	return NULL;
 }
@@ -102,8 +102,7 @@ is_port(const char *part)
 static size_t
 map_listen(char **part, size_t n, char **word)
 {
-	bool bind = n == 4 || (n == 3 && is_socket(part[2]) &&
-	    !is_socket(part[0]));
+	bool bind = n == 4 || (n == 3 && is_socket(part[2]));
 
 	if (n < 2 || n > MAX_PARTS)
 		return 0;
@@ -216,7 +215,7 @@ take_target(const char *word, const char *spec, char **out,
 	return err != 0 ? in_spec(err, spec, &inner, why) : 0;
 }
 
-MUX_EXPORT int
+int
 mux_spec_parse(const char *spec, struct mux_addr **listen, char **target,
     struct mux_why *why)
 {

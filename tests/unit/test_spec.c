@@ -66,6 +66,8 @@ static const struct good {
 	{ "-=db", "-", "db" },
 	{ "exec:cat=db", "exec:cat", "db" },
 	{ "exec?idle=5m:cat=db", "exec?idle=5m:cat", "db" },
+	{ "exec?idle=5m:a&b=db", "exec?idle=5m:a&b", "db" },
+	{ "exec:a ?b=db", "exec:a ?b", "db" },
 };
 
 static const struct bad {
@@ -81,6 +83,8 @@ static const struct bad {
 	{ "8080::80", "SOCKET:SOCKET or LISTEN=TARGET" },
 	{ "x:db:80", "SOCKET:SOCKET or LISTEN=TARGET" },
 	{ "*:x:db:80", "SOCKET:SOCKET or LISTEN=TARGET" },
+	{ "/l:x:/run/db", "SOCKET:SOCKET or LISTEN=TARGET" },
+	{ "/l:80:/run/db", "is no host" },
 	{ "x:/run/db", "SOCKET:SOCKET or LISTEN=TARGET" },
 	{ "8080:@db", "SOCKET:SOCKET or LISTEN=TARGET" },
 	{ "8080:tcp:db:80", "SOCKET:SOCKET or LISTEN=TARGET" },
