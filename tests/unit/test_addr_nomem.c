@@ -41,6 +41,8 @@ void __libc_free(void *);
 static volatile long n_left = -1;  /* until one fails; negative: never */
 static volatile long n_live;
 
+/* These are exported so that libc, in strdup(), uses them too. */
+
 static bool
 fails(void)
 {
@@ -53,7 +55,7 @@ fails(void)
 	return true;
 }
 
-void *
+MUX_EXPORT void *
 malloc(size_t n)
 {
 	void *p = fails() ? NULL : __libc_malloc(n);
@@ -62,7 +64,7 @@ malloc(size_t n)
 	return p;
 }
 
-void *
+MUX_EXPORT void *
 calloc(size_t n, size_t size)
 {
 	void *p = fails() ? NULL : __libc_calloc(n, size);
@@ -71,7 +73,7 @@ calloc(size_t n, size_t size)
 	return p;
 }
 
-void *
+MUX_EXPORT void *
 realloc(void *old, size_t n)
 {
 	void *p = fails() ? NULL : __libc_realloc(old, n);
@@ -80,7 +82,7 @@ realloc(void *old, size_t n)
 	return p;
 }
 
-void
+MUX_EXPORT void
 free(void *p)
 {
 	n_live -= p != NULL;
