@@ -199,17 +199,14 @@ put_prefix(FILE *f, enum say_level level)
 }
 
 static void
-put_text(FILE *f, enum say_level level, uint64_t hidden, const char *text)
+put_text(FILE *f, enum say_level level, uint64_t hidden, const char *safe)
 {
-	char *safe = out_vis(text);
-
 	put_prefix(f, level);
 	fputs(safe != NULL ? safe : "(out of memory)", f);
 	if (hidden > 0)
 		fprintf(f, " (%ju more like this were left out)",
 		    (uintmax_t)hidden);
 	fputc('\n', f);
-	free(safe);
 }
 
 static void
@@ -242,36 +239,47 @@ put_json(FILE *f, enum say_level level, uint64_t hidden, const char *event,
 	jout_end(&j);
 }
 
-static void __attribute__((format(printf, 6, 0)))
-emit(enum say_level level, uint64_t hidden, const char *event,
-    const struct say_field *fields, size_t n, const char *fmt, va_list ap)
+/* `safe` is the text, encoded; NULL where there was no memory for it. */
+static void
+emit_line(enum say_level level, uint64_t hidden, const char *event,
+    const struct say_field *fields, size_t n, const char *text,
+    const char *safe)
 {
-	char *line = NULL, *text = NULL;
+	char *line = NULL;
 	size_t len = 0;
-	FILE *f = NULL;
+	FILE *f = open_memstream(&line, &len);
 
-	if (vasprintf(&text, fmt, ap) < 0) {
-		text = NULL;
-		goto fail;
-	}
-	f = open_memstream(&line, &len);
 	if (f == NULL)
 		goto fail;
 	put_frame(f, level);
 	if (out.json)
 		put_json(f, level, hidden, event, fields, n, text);
 	else
-		put_text(f, level, hidden, text);
+		put_text(f, level, hidden, safe);
 	if (fclose(f) != 0)
 		goto fail;
 	/* Syslog and journal know where a message ends. */
 	deliver(line, out.sink == SINK_SYSLOG ? len - 1 : len);
 	free(line);
-	free(text);
 	return;
 fail:
 	deliver("muxctl: out of memory\n", 22);
 	free(line);
+}
+
+static void __attribute__((format(printf, 6, 0)))
+emit(enum say_level level, uint64_t hidden, const char *event,
+    const struct say_field *fields, size_t n, const char *fmt, va_list ap)
+{
+	char *text, *safe;
+
+	if (vasprintf(&text, fmt, ap) < 0) {
+		deliver("muxctl: out of memory\n", 22);
+		return;
+	}
+	safe = out_vis(text);
+	emit_line(level, hidden, event, fields, n, text, safe);
+	free(safe);
 	free(text);
 }
 
@@ -293,6 +301,13 @@ say(enum say_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	emit(level, 0, NULL, NULL, 0, fmt, ap);
 	va_end(ap);
+}
+
+void
+say_plain(enum say_level level, const char *line)
+{
+	if (say_on(level))
+		emit_line(level, 0, NULL, NULL, 0, line, line);
 }
 
 int

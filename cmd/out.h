@@ -57,6 +57,8 @@ void say(enum say_level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void say_gated(struct say_gate *, enum say_level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* What has been encoded by vis(3) already, with the prefix. */
+void say_plain(enum say_level, const char *line);
 /* The same as SAY_ERROR, and gives back the status. */
 int say_exit(int status, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
