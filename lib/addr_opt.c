@@ -160,7 +160,7 @@ static const struct row {
 	{ "cc", TCP_LIKE, ALL, canon_cc, "the name of a congestion control" },
 	{ "cert", CRYPTO, ALL, canon_file, A_FILE },
 	{ "fault", ALL, NOT_YET, canon_text, "a list of faults" },
-	{ "idle", ALL, ALL, canon_duration, DURATION },
+	{ "idle", ALL, NOT_YET, canon_duration, DURATION },
 	{ "insecure", PLAIN, CARRIERS, canon_bool, BOOLEAN },
 	{ "keepalive", TCP_LIKE, ALL, canon_duration, DURATION },
 	{ "key", CRYPTO, ALL, canon_file, A_FILE },

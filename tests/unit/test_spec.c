@@ -65,8 +65,8 @@ static const struct good {
 	{ "systemd:web=db", "systemd:web", "db" },
 	{ "-=db", "-", "db" },
 	{ "exec:cat=db", "exec:cat", "db" },
-	{ "exec?idle=5m:cat=db", "exec?idle=5m:cat", "db" },
-	{ "exec?idle=5m:a&b=db", "exec?idle=5m:a&b", "db" },
+	{ "exec:cat -u=db", "exec:cat -u", "db" },
+	{ "exec:a&b=db", "exec:a&b", "db" },
 	{ "exec:a ?b=db", "exec:a ?b", "db" },
 };
 
@@ -122,6 +122,7 @@ static const struct bad {
 	{ "8080=db=db", "expected HOST:PORT" },
 	{ "/l?mode=0600", "SOCKET:SOCKET or LISTEN=TARGET" },
 	{ "/l?mode=db=db", "octal" },
+	{ "exec?idle=5m:a&b=db", "exec?idle=5m:a&b: the option idle=" },
 };
 
 static void
