@@ -1,0 +1,59 @@
+/*
+ * flow.h - one relayed stream as people see it: who, where to, since when,
+ * and how it ended.  Shared by tunnel and serve.
+ */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "out.h"
+
+struct mux_conn;
+struct mux_ends;
+struct mux_relay;
+struct mux_relay_end;
+
+/* There may be ten thousand of them: texts are no longer than they are. */
+struct flow {
+	TAILQ_ENTRY(flow) next;
+	struct mux_relay *relay;
+	char *who;		/* flow_who() of the side that asked */
+	char *target;		/* as asked */
+	char *dialled;		/* serve: the last address tried, or NULL */
+	char *rule;		/* serve: what kept us from it, or NULL */
+	const char *phase;	/* why nothing happens yet; static, or NULL */
+	uint64_t conn;		/* number of the connection */
+	uint64_t since;		/* ns on the loop's clock */
+	bool to_target;		/* serve: our descriptors are the target's */
+	bool orphan;		/* only its last bytes are left; no session */
+};
+
+TAILQ_HEAD(flows, flow);
+
+/* Copies both texts; false without memory, and nothing is to be released. */
+bool flow_init(struct flow *, const char *who, const char *target,
+    size_t target_len);
+void flow_release(struct flow *);
+
+#define FLOW_WHO	136
+/* "uid 1000" where the kernel said so, else the address. */
+void flow_who(const struct mux_ends *, char buf[FLOW_WHO]);
+
+/* The line at its end. */
+void flow_say_end(const struct flow *, enum say_level,
+    const struct mux_relay_end *);
+
+/* The live state as JSON: of a stream, and of a connection. */
+void flow_state(const struct flow *, uint64_t now, FILE *);
+void flow_conn_state(const struct mux_conn *, uint64_t conn, const char *who,
+    uint64_t age, FILE *);
+
+/* The connection is gone; streams that had ended may still be writing. */
+void flows_orphan(struct flows *, uint64_t conn);
+
+#endif

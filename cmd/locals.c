@@ -1,0 +1,292 @@
+/*
+ * locals.c - the local side of a tunnel.  It knows nothing of how the
+ * connection to the server came about or ends.
+ *
+ * Invariant: what was accepted ends visibly.  A connection that gets no
+ * stream, or whose target is refused, is reset; and at the limit of streams
+ * nothing is accepted, so that the next ones wait in the kernel's queue.
+ */
+#include <sys/socket.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "life.h"
+#include "locals.h"
+#include "mux_io.h"
+
+/* How soon to look again whether the peer takes another stream, in case that
+ * no stream of ours ends meanwhile. */
+#define AGAIN_NS	UINT64_C(20000000)
+
+struct gate {
+	TAILQ_ENTRY(gate) next;
+	struct locals *all;
+	struct mux_addr *addr;
+	char *target;
+	struct mux_listener *listener;
+};
+
+/* One local connection. */
+struct pass {
+	struct flow flow;
+	struct locals *all;
+};
+
+static struct say_gate trouble_gate = SAY_GATE(1, 10000);
+static struct say_gate limit_gate = SAY_GATE(1, 10000);
+static struct say_gate reset_gate = SAY_GATE(20, 500);
+
+/* ---- the limit of streams ---- */
+
+static bool
+has_room(const struct locals *l)
+{
+	struct mux_session_stats st;
+
+	if (l->conn == NULL)
+		return false;
+	mux_session_stats(mux_conn_session(l->conn), &st);
+	return st.wire_live < st.peer_max_streams &&
+	    st.wire_live < l->max_open;
+}
+
+static void
+pause_all(struct locals *l, bool on)
+{
+	struct gate *g;
+
+	l->paused = on;
+	TAILQ_FOREACH(g, &l->gates, next)
+		if (g->listener != NULL)
+			mux_listener_pause(g->listener, on);
+}
+
+static void
+check_limit(struct locals *l)
+{
+	bool room = has_room(l);
+
+	if (room == !l->paused || l->conn == NULL)
+		return;
+	pause_all(l, !room);
+	if (room) {
+		say(SAY_INFO, "accepting connections again");
+		return;
+	}
+	say_gated(&limit_gate, SAY_WARN, "limit of streams reached (%zu): "
+	    "new connections wait (--max-streams here and at the server)",
+	    l->n_flows);
+	mux_timer_at(l->again, mux_loop_now(l->loop) + AGAIN_NS);
+}
+
+static void
+on_again(struct mux_timer *t, void *arg)
+{
+	struct locals *l = arg;
+
+	check_limit(l);
+	if (l->paused && l->conn != NULL)
+		mux_timer_at(t, mux_loop_now(l->loop) + AGAIN_NS);
+}
+
+/* ---- streams ---- */
+
+static void
+pass_free(struct pass *p)
+{
+	TAILQ_REMOVE(&p->all->flows, &p->flow, next);
+	p->all->n_flows--;
+	flow_release(&p->flow);
+	free(p);
+}
+
+static void
+on_end(struct mux_relay *r, const struct mux_relay_end *end, void *arg)
+{
+	struct pass *p = arg;
+	struct locals *l = p->all;
+
+	(void)r;
+	flow_say_end(&p->flow, l->level, end);
+	pass_free(p);
+	if (l->paused)
+		check_limit(l);
+	l->ended(end, l->arg);
+}
+
+void
+locals_reset_ends(const struct mux_ends *ends)
+{
+	const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(ends->in, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(ends->in);
+	if (ends->out != ends->in)
+		close(ends->out);
+}
+
+static int
+pass_open(struct locals *l, const char *target, const struct mux_ends *ends)
+{
+	struct pass *p = calloc(1, sizeof(*p));
+	char who[FLOW_WHO];
+	int err;
+
+	flow_who(ends, who);
+	if (p == NULL || !flow_init(&p->flow, who, target, strlen(target))) {
+		free(p);
+		return MUX_E_NOMEM;
+	}
+	err = l->conn == NULL ? MUX_E_CLOSED : mux_relay_open(l->conn, target,
+	    ends, on_end, p, &p->flow.relay);
+	if (err != 0) {
+		flow_release(&p->flow);
+		free(p);
+		return err;
+	}
+	p->all = l;
+	p->flow.conn = 1;
+	p->flow.since = mux_loop_now(l->loop);
+	TAILQ_INSERT_TAIL(&l->flows, &p->flow, next);
+	l->n_flows++;
+	say(SAY_INFO, "%s -> %s: opened", p->flow.who, target);
+	return 0;
+}
+
+void
+locals_open(struct locals *l, const char *target, const struct mux_ends *ends)
+{
+	struct mux_relay_end end = { .code = MUX_REFUSED, .how = "refused" };
+	int err = pass_open(l, target, ends);
+
+	if (err != 0) {
+		say_gated(&reset_gate, SAY_WARN, "%s -> %s: reset: %s",
+		    ends->peer, target, mux_strerror(err));
+		locals_reset_ends(ends);
+		l->ended(&end, l->arg);
+	}
+	check_limit(l);
+}
+
+void
+locals_lost(struct locals *l)
+{
+	l->conn = NULL;
+	flows_orphan(&l->flows, 1);
+	locals_close(l);
+}
+
+/* ---- listeners ---- */
+
+static void
+on_accept(struct mux_listener *listener, const struct mux_ends *ends,
+    void *arg)
+{
+	struct gate *g = arg;
+
+	(void)listener;
+	locals_open(g->all, g->target, ends);
+}
+
+static void
+on_trouble(struct mux_listener *listener, const struct mux_why *why,
+    void *arg)
+{
+	(void)arg;
+	say_gated(&trouble_gate, SAY_WARN, "accept on %s: %s",
+	    mux_listener_str(listener), why->text);
+}
+
+bool
+locals_add(struct locals *l, struct mux_addr *addr, char *target)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return false;
+	g->all = l;
+	g->addr = addr;
+	g->target = target;
+	TAILQ_INSERT_TAIL(&l->gates, g, next);
+	return true;
+}
+
+int
+locals_listen(struct locals *l)
+{
+	struct mux_why why;
+	struct gate *g;
+	int err;
+
+	TAILQ_FOREACH(g, &l->gates, next) {
+		err = mux_listen(l->loop, g->addr, on_accept, g, &g->listener,
+		    &why);
+		if (err != 0)
+			return say_exit(err == MUX_E_INVAL ? CMD_USAGE :
+			    CMD_FAIL, "%s", why.text);
+		mux_listener_on_trouble(g->listener, on_trouble);
+	}
+	TAILQ_FOREACH(g, &l->gates, next)
+		life_addr(mux_listener_str(g->listener));
+	return 0;
+}
+
+void
+locals_close(struct locals *l)
+{
+	struct gate *g;
+
+	TAILQ_FOREACH(g, &l->gates, next) {
+		mux_listener_free(g->listener);
+		g->listener = NULL;
+	}
+}
+
+/* ---- begin and end ---- */
+
+void
+locals_init(struct locals *l)
+{
+	TAILQ_INIT(&l->gates);
+	TAILQ_INIT(&l->flows);
+}
+
+int
+locals_start(struct locals *l)
+{
+	return mux_timer_new(l->loop, on_again, l, &l->again);
+}
+
+void
+locals_release(struct locals *l)
+{
+	struct flow *f;
+	struct gate *g;
+
+	locals_close(l);
+	while ((f = TAILQ_FIRST(&l->flows)) != NULL) {
+		mux_relay_free(f->relay);
+		pass_free((struct pass *)f);
+	}
+	while ((g = TAILQ_FIRST(&l->gates)) != NULL) {
+		TAILQ_REMOVE(&l->gates, g, next);
+		mux_addr_free(g->addr);
+		free(g->target);
+		free(g);
+	}
+	mux_timer_free(l->again);
+}
+
+void
+locals_state(const struct locals *l, FILE *out)
+{
+	uint64_t now = mux_loop_now(l->loop);
+	const struct flow *f;
+
+	TAILQ_FOREACH(f, &l->flows, next)
+		flow_state(f, now, out);
+}

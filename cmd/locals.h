@@ -1,0 +1,58 @@
+/*
+ * locals.h - the local side of a tunnel: listeners, and the streams of what
+ * they accept.
+ */
+#ifndef LOCALS_H
+#define LOCALS_H
+
+#include "flow.h"
+
+struct gate;
+struct mux_addr;
+struct mux_conn;
+struct mux_loop;
+struct mux_ends;
+struct mux_why;
+
+TAILQ_HEAD(gates, gate);
+
+/* The fields up to `arg` are the caller's. */
+struct locals {
+	struct mux_loop *loop;
+	struct mux_conn *conn;		/* NULL: none yet, or no more */
+	uint64_t max_open;		/* own bound; the peer has another */
+	enum say_level level;		/* of the line at the end of one */
+	/* A stream is gone. */
+	void (*ended)(const struct mux_relay_end *, void *arg);
+	void *arg;
+	struct gates gates;		/* in the order of the options */
+	struct flows flows;
+	size_t n_flows;
+	struct mux_timer *again;
+	bool paused;			/* at the limit of streams */
+};
+
+void locals_init(struct locals *);
+/* When there is a loop.  0, or an error of mux.h. */
+int locals_start(struct locals *);
+void locals_release(struct locals *);	/* resets what is left */
+
+/* Takes over address and target; false without memory. */
+bool locals_add(struct locals *, struct mux_addr *, char *target);
+/* Binds them all, and tells life.h.  0, or an exit status, and it was said. */
+int locals_listen(struct locals *);
+void locals_close(struct locals *);	/* accepts no more */
+
+/* Brings the ends, which it takes over, to the target. */
+void locals_open(struct locals *, const char *target, const struct mux_ends *);
+
+/* Closes so that the other side sees a reset: an orderly end would look like
+ * an answer of no bytes. */
+void locals_reset_ends(const struct mux_ends *);
+
+/* The connection is gone. */
+void locals_lost(struct locals *);
+
+void locals_state(const struct locals *, FILE *);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * reach.c - one stream of serve to one target: which address that is, whether
+ * it may be dialled, the dial, the relay, the log line.  It keeps no rules
+ * (targets.c) and moves no bytes (the relay).  Invariant: a job lives exactly
+ * as long as its relay; a dial never outlives its job.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mux_io.h"
+#include "proc.h"
+#include "reach.h"
+#include "targets.h"
+
+struct job {
+	struct flow flow;
+	struct reach *env;
+	struct mux_dial *dial;
+	struct mux_addr *addr;
+	unsigned n_allowed, n_denied;	/* candidates */
+	bool named;
+};
+
+void
+reach_init(struct reach *env)
+{
+	TAILQ_INIT(&env->flows);
+	LIST_INIT(&env->kids);
+	env->n_flows = 0;
+}
+
+/* What only a stream that is not yet connected needs. */
+static void
+drop_dial(struct job *job)
+{
+	if (job->dial != NULL)
+		mux_dial_cancel(job->dial);
+	job->dial = NULL;
+	mux_addr_free(job->addr);
+	job->addr = NULL;
+	job->flow.phase = NULL;
+}
+
+static void
+job_free(struct job *job)
+{
+	TAILQ_REMOVE(&job->env->flows, &job->flow, next);
+	job->env->n_flows--;
+	drop_dial(job);
+	flow_release(&job->flow);
+	free(job);
+}
+
+static void
+on_end(struct mux_relay *r, const struct mux_relay_end *end, void *arg)
+{
+	struct job *job = arg;
+	struct reach *env = job->env;
+
+	(void)r;
+	flow_say_end(&job->flow, SAY_NOTE, end);
+	job_free(job);
+	env->ended(env->arg);
+}
+
+/* ---- dialling ---- */
+
+/* Replaces the text; without memory there is none. */
+static void
+note(char **slot, const char *text)
+{
+	free(*slot);
+	*slot = text != NULL ? strdup(text) : NULL;
+}
+
+static void
+note_dialled(struct job *job, const struct sockaddr *sa, const char *path)
+{
+	socklen_t len = sa == NULL ? 0 : sa->sa_family == AF_INET6 ?
+	    sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	char text[NI_MAXHOST + NI_MAXSERV + 8];
+	bool six = sa != NULL && sa->sa_family == AF_INET6;
+
+	if (sa == NULL) {
+		note(&job->flow.dialled, path);
+		return;
+	}
+	if (getnameinfo(sa, len, host, sizeof(host), port, sizeof(port),
+	    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return;
+	snprintf(text, sizeof(text), "tcp:%s%s%s:%s", six ? "[" : "", host,
+	    six ? "]" : "", port);
+	note(&job->flow.dialled, text);
+}
+
+static bool
+may_dial(const struct mux_addr *asked, const struct sockaddr *sa,
+    const char *path, void *arg)
+{
+	struct job *job = arg;
+	const char *rule;
+	bool ok;
+
+	ok = targets_permit(job->env->targets, asked, job->named, sa, path,
+	    &rule);
+	note_dialled(job, sa, path);
+	/* A later reload may free the rule. */
+	note(&job->flow.rule, ok ? NULL : rule);
+	if (ok)
+		job->n_allowed++;
+	else
+		job->n_denied++;
+	return ok;
+}
+
+static bool
+is_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM ||
+	    err == ENOBUFS;
+}
+
+static void
+refuse_dial(struct job *job, const struct mux_why *why)
+{
+	struct mux_relay *relay = job->flow.relay;
+
+	if (job->n_denied > 0 && job->n_allowed == 0)
+		mux_relay_refuse(relay, MUX_NOT_PERMITTED,
+		    "this target is not allowed");
+	else if (is_shortage(why->err))
+		mux_relay_refuse(relay, MUX_REFUSED, why->text);
+	else
+		mux_relay_refuse(relay, MUX_CONNECT_FAILED, why->text);
+}
+
+static void
+close_ends(const struct mux_ends *ends)
+{
+	close(ends->in);
+	if (ends->out != ends->in)
+		close(ends->out);
+}
+
+static void
+on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
+{
+	struct job *job = arg;
+	struct mux_relay *relay = job->flow.relay;
+	int err;
+
+	job->dial = NULL;
+	if (ends == NULL) {
+		refuse_dial(job, why);
+		return;
+	}
+	drop_dial(job);
+	if (ends->child > 0)
+		proc_reap(job->env->loop, &job->env->kids, ends->child);
+	if ((err = mux_relay_connect(relay, ends)) == 0)
+		return;
+	close_ends(ends);
+	mux_relay_refuse(relay, MUX_REFUSED, mux_strerror(err));
+}
+
+/* ---- opening ---- */
+
+static void
+job_start(struct job *job, const struct mux_open *open)
+{
+	struct mux_relay *relay = job->flow.relay;
+	struct mux_why why;
+	uint32_t code;
+	int err;
+
+	/* Not flow.target, which ends where a NUL stands. */
+	code = targets_find(job->env->targets, open->target, open->target_len,
+	    &job->addr, &job->named, &why);
+	if (code != MUX_OK) {
+		mux_relay_refuse(relay, code, why.text);
+		return;
+	}
+	job->flow.phase = "connecting to the target";
+	err = mux_dial(job->env->loop, job->addr, job->env->connect_timeout,
+	    may_dial, on_dialled, job, &job->dial);
+	if (err != 0)
+		mux_relay_refuse(relay, MUX_REFUSED, mux_strerror(err));
+}
+
+void
+reach_open(struct reach *env, struct mux_conn *conn, uint64_t conn_no,
+    const char *who, struct mux_stream *st, const struct mux_open *open)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL || !flow_init(&job->flow, who, open->target,
+	    open->target_len)) {
+		free(job);
+		mux_stream_refuse(st, MUX_REFUSED, "out of memory");
+		return;
+	}
+	if (mux_relay_attach(conn, st, on_end, job, &job->flow.relay) != 0) {
+		flow_release(&job->flow);
+		free(job);
+		mux_stream_refuse(st, MUX_REFUSED, "out of memory");
+		return;
+	}
+	job->env = env;
+	job->flow.conn = conn_no;
+	job->flow.since = mux_loop_now(env->loop);
+	job->flow.to_target = true;
+	TAILQ_INSERT_TAIL(&env->flows, &job->flow, next);
+	env->n_flows++;
+	job_start(job, open);
+}
+
+void
+reach_release(struct reach *env)
+{
+	struct flow *f;
+
+	while ((f = TAILQ_FIRST(&env->flows)) != NULL) {
+		mux_relay_free(f->relay);
+		job_free((struct job *)f);
+	}
+	proc_reap_stop(&env->kids);
+}

@@ -1,0 +1,40 @@
+/*
+ * serve.h - what the rooms of serve share: its options, and reading them.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "mux_io.h"
+#include "opt.h"
+
+struct targets;
+
+struct serve_opts {
+	struct opt_list listen, names, rules;
+	const char *allow_uid;
+	uint64_t max_frame, memory;
+	int64_t max_streams, max_conns;
+	uint64_t connect_timeout, grace, idle_exit;
+	bool once;
+};
+
+extern const struct opt serve_opts_table[];
+
+void serve_opts_init(struct serve_opts *);
+
+/* Each says what is wrong and gives an exit status, or 0. */
+int serve_opts_check(const struct serve_opts *, const struct opt_rest *,
+    const struct opt_common *);
+int serve_opts_config(const struct serve_opts *, struct mux_config *);
+int serve_opts_uids(const struct serve_opts *, uid_t **uids, size_t *n);
+int serve_opts_targets(const struct serve_opts *, struct targets **);
+
+/* A listener of -l: 0, or what to exit with. */
+int serve_opts_addr(const char *word, const char *where,
+    struct mux_addr **out);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * serve_opts.c - the options of serve and what they mean, up to the point
+ * where something has to be opened.  Invariant: everything that can be wrong
+ * with a word is found here, before anything has been done.
+ */
+#include <bsd/stdlib.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "out.h"
+#include "serve.h"
+#include "targets.h"
+
+#define S(field)	.offset = offsetof(struct serve_opts, field)
+
+const struct opt serve_opts_table[] = {
+	{ .kind = OPT_GROUP, .help = "Where" },
+	{ "listen", 'l', OPT_LIST, "ADDR",
+	    "listen there (muxaddr(7)); default: the user's own socket",
+	    S(listen) },
+	{ "allow-uid", 0, OPT_STRING, "USER,...",
+	    "who may connect to unix sockets (the own user and root)",
+	    S(allow_uid) },
+
+	{ .kind = OPT_GROUP, .help = "Targets; nothing else can be reached" },
+	{ "target", 'T', OPT_LIST, "NAME=ADDR",
+	    "peers reach ADDR by this name", S(names), .flags = OPT_ADD },
+	{ "allow-target", 0, OPT_LIST, "RULE",
+	    "tcp:HOST:PORTS or unix:PATH that peers may ask for",
+	    S(rules), .flags = OPT_ADD },
+	{ "deny-target", 0, OPT_LIST, "RULE",
+	    "the same, never; wins over the others", S(rules), .flags = OPT_ADD },
+	{ "connect-timeout", 0, OPT_DURATION, "D",
+	    "give a target D to take a connection (10s)",
+	    S(connect_timeout) },
+
+	{ .kind = OPT_GROUP, .help = "Limits of each connection" },
+	{ "max-frame", 0, OPT_SIZE, "SIZE", "largest frame taken (1M)",
+	    S(max_frame), .min = 4096, .max = 16 << 20 },
+	{ "max-streams", 0, OPT_NUMBER, "N", "streams at once (256)",
+	    S(max_streams), .min = 1, .max = 1 << 24 },
+	{ "memory", 0, OPT_SIZE, "SIZE",
+	    "what slow targets may hold back (64M)",
+	    S(memory), .min = 8192, .max = INT64_MAX },
+
+	{ .kind = OPT_GROUP, .help = "End" },
+	{ "once", 0, OPT_FLAG, NULL, "end after one connection", S(once) },
+	{ "max-conns", 0, OPT_NUMBER, "N", "end after N connections",
+	    S(max_conns), .min = 0, .max = INT_MAX },
+	{ "idle-exit", 0, OPT_DURATION, "D",
+	    "end after D without a connection", S(idle_exit) },
+	{ "grace", 0, OPT_DURATION, "D",
+	    "how long streams may go on after SIGTERM (5s)", S(grace) },
+	{ .kind = OPT_END }
+};
+
+void
+serve_opts_init(struct serve_opts *o)
+{
+	*o = (struct serve_opts){
+		.max_streams = 256,
+		.connect_timeout = UINT64_C(10000000000),
+		.grace = UINT64_C(5000000000)
+	};
+	STAILQ_INIT(&o->listen.head);
+	STAILQ_INIT(&o->names.head);
+	STAILQ_INIT(&o->rules.head);
+}
+
+static bool
+is_stdio(const struct opt_list *list)
+{
+	const struct opt_item *i;
+
+	STAILQ_FOREACH(i, &list->head, next)
+		if (strcmp(i->word, "-") == 0)
+			return true;
+	return false;
+}
+
+int
+serve_opts_check(const struct serve_opts *o, const struct opt_rest *rest,
+    const struct opt_common *com)
+{
+	if (rest->n_before > 0)
+		return say_exit(CMD_USAGE, "unexpected '%s' (a command to run "
+		    "stands behind --)", rest->argv[0]);
+	if (rest->dashes && rest->argc == 0)
+		return say_exit(CMD_USAGE, "expected a command behind --");
+	if (rest->argc > 0 && com->background != NULL)
+		return say_exit(CMD_USAGE, "--background does not go with a "
+		    "command, whose status would be lost");
+	if (o->once && o->max_conns != 0)
+		return say_exit(CMD_USAGE,
+		    "--once and --max-conns do not go together");
+	if (!is_stdio(&o->listen))
+		return 0;
+	if (com->background != NULL)
+		return say_exit(CMD_USAGE, "--background does not go with "
+		    "-l -, whose input and output it would close");
+	if (com->print_addr != NULL && com->print_addr[0] == '\0')
+		return say_exit(CMD_USAGE, "--print-addr needs a file or fd:N "
+		    "with -l -, which uses standard output");
+	if (rest->argc > 0)
+		return say_exit(CMD_USAGE, "a command does not go with -l -, "
+		    "which uses standard input and output");
+	return 0;
+}
+
+int
+serve_opts_addr(const char *word, const char *where, struct mux_addr **out)
+{
+	struct mux_addr *addr = NULL;
+	struct mux_why why;
+	int err;
+
+	err = mux_addr_parse(word, &addr, &why);
+	if (err == 0)
+		err = mux_addr_check(addr, MUX_AS_LISTENER, &why);
+	if (err != 0) {
+		mux_addr_free(addr);
+		return say_exit(CMD_USAGE, "%s: %s", where, why.text);
+	}
+	*out = addr;
+	return 0;
+}
+
+static const struct mux_session_ops no_ops = { .size = sizeof(no_ops) };
+
+int
+serve_opts_config(const struct serve_opts *o, struct mux_config *cfg)
+{
+	struct mux_session *probe;
+	int err;
+
+	*cfg = (struct mux_config){ .size = sizeof(*cfg) };
+	cfg->max_frame = (uint32_t)o->max_frame;
+	cfg->max_streams = (uint32_t)o->max_streams;
+	cfg->max_open = MUX_NONE;
+	cfg->memory = o->memory;
+	/* Whether the windows fit into the memory is the session's sum. */
+	err = mux_session_new(cfg, &no_ops, NULL, 0, &probe);
+	if (err == 0) {
+		mux_session_free(probe);
+		return 0;
+	}
+	if (err != MUX_E_INVAL)
+		return say_exit(CMD_USAGE, "%s", mux_strerror(err));
+	return say_exit(CMD_USAGE, "--memory is too small for --max-streams "
+	    "%jd: expected at least 8K for each, and 512K",
+	    (intmax_t)o->max_streams);
+}
+
+/* A name, or a number. */
+static int
+uid_of(const char *word, uid_t *uid)
+{
+	const struct passwd *pw = getpwnam(word);
+	int64_t n;
+
+	if (pw != NULL)
+		*uid = pw->pw_uid;
+	else if (opt_number(word, 0, UINT32_MAX - 1, &n) == 0)
+		*uid = (uid_t)n;
+	else
+		return -1;
+	return 0;
+}
+
+static int
+split_uids(char *list, uid_t *uids, size_t *n)
+{
+	const char *word;
+
+	while ((word = strsep(&list, ",")) != NULL)
+		if (uid_of(word, &uids[(*n)++]) == -1)
+			return say_exit(CMD_USAGE, "--allow-uid: '%s': "
+			    "expected the name or number of a user", word);
+	return 0;
+}
+
+int
+serve_opts_uids(const struct serve_opts *o, uid_t **uids, size_t *n)
+{
+	size_t len = o->allow_uid != NULL ? strlen(o->allow_uid) : 0;
+	uid_t *list = reallocarray(NULL, len / 2 + 2, sizeof(*list));
+	char *copy = o->allow_uid != NULL ? strdup(o->allow_uid) : NULL;
+	size_t count = 0;
+	int r = 0;
+
+	if (list == NULL || (copy == NULL && o->allow_uid != NULL))
+		r = say_exit(CMD_USAGE, "out of memory");
+	else if (copy != NULL)
+		r = split_uids(copy, list, &count);
+	else {
+		list[count++] = geteuid();
+		list[count++] = 0;
+	}
+	free(copy);
+	if (r != 0) {
+		free(list);
+		return r;
+	}
+	*uids = list;
+	*n = count;
+	return 0;
+}
+
+static int
+add_all(const struct serve_opts *o, struct targets *t, struct mux_why *why,
+    const struct opt_item **at)
+{
+	STAILQ_FOREACH(*at, &o->names.head, next)
+		if (targets_add_name(t, (*at)->word, why) != 0)
+			return -1;
+	STAILQ_FOREACH(*at, &o->rules.head, next)
+		if (targets_add_rule(t, (*at)->word,
+		    strcmp((*at)->opt->lng, "allow-target") == 0, why) != 0)
+			return -1;
+	return 0;
+}
+
+int
+serve_opts_targets(const struct serve_opts *o, struct targets **out)
+{
+	struct targets *t = targets_new();
+	const struct opt_item *at;
+	struct mux_why why;
+
+	if (t == NULL)
+		return say_exit(CMD_USAGE, "out of memory");
+	if (add_all(o, t, &why, &at) != 0) {
+		targets_free(t);
+		return say_exit(CMD_USAGE, "%s: %s", at->where, why.text);
+	}
+	*out = t;
+	return 0;
+}

@@ -1,0 +1,458 @@
+/*
+ * tunnel.c - muxctl tunnel: one connection to a server, and what it carries.
+ * Its rooms: tunnel_opts.c reads the options, carrier.c reaches the server,
+ * locals.c has listeners and streams, stop.c the reasons to end.
+ *
+ * Invariant: nobody is told that the tunnel is ready, and nothing is accepted,
+ * before HELLO is done; and it ends with 0 only if it was asked to end.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "carrier.h"
+#include "cmd.h"
+#include "frames.h"
+#include "life.h"
+#include "locals.h"
+#include "proc.h"
+#include "stop.h"
+#include "tunnel.h"
+
+struct tunnel {
+	struct tunnel_opts opts;
+	struct opt_common com;
+	struct mux_config cfg;
+	struct mux_addr *addr;
+	char *target;		/* of -W */
+	struct mux_loop *loop;
+	struct stop *stop;
+	struct mux_timer *timeout;
+	struct carrier *carrier;
+	struct mux_dial *stdio;
+	struct mux_conn *conn;
+	struct mux_task *pipe_task;
+	struct locals locals;
+	struct kids kids;
+	uint64_t since;
+	int status;		/* what to exit with in the end */
+	bool ready;
+	bool pipe_gone;		/* -W: nobody reads our output */
+};
+
+static int cmd_tunnel(int argc, char **argv);
+
+const struct verb verb_tunnel = {
+	.name = "tunnel",
+	.main = cmd_tunnel,
+	.synopsis = "tunnel [-a ADDR] -L SPEC... [OPTION]...\n"
+	    "tunnel [-a ADDR] -W TARGET [OPTION]...",
+	.about = "carry local connections to targets of a server",
+	.opts = tunnel_opts_table,
+	.common = COMMON_LOG | COMMON_DIAL | COMMON_TIMEOUT | COMMON_SERVICE
+};
+
+/* ---- the end ---- */
+
+/* Ends as soon as nothing is left that could still be finished. */
+static void
+tunnel_check(struct tunnel *t)
+{
+	stop_idle(t->stop, t->locals.n_flows == 0);
+	if (t->locals.n_flows == 0 && t->conn == NULL && t->carrier == NULL &&
+	    stop_draining(t->stop))
+		mux_loop_stop(t->loop, t->status);
+}
+
+/* The first reason is the one to exit with. */
+static void
+tunnel_fail(struct tunnel *t, int status, const char *why)
+{
+	if (t->status == 0)
+		t->status = status;
+	stop_drain(t->stop, why);
+	tunnel_check(t);
+}
+
+static void
+on_drain(const char *why, void *arg)
+{
+	struct tunnel *t = arg;
+
+	(void)why;
+	/* Whoever waits for us to be ready must not take this for it. */
+	if (!t->ready && t->status == 0)
+		t->status = say_exit(CMD_FAIL, "ended before it was ready");
+	carrier_free(t->carrier);
+	t->carrier = NULL;
+	mux_dial_cancel(t->stdio);
+	t->stdio = NULL;
+	locals_close(&t->locals);
+	if (t->conn != NULL)
+		mux_conn_drain(t->conn, stop_grace(t->stop));
+	tunnel_check(t);
+}
+
+static void
+on_abort(void *arg)
+{
+	struct tunnel *t = arg;
+
+	mux_loop_stop(t->loop, t->status != 0 ? t->status : CMD_FAIL);
+}
+
+static void
+on_timeout(struct mux_timer *timer, void *arg)
+{
+	struct tunnel *t = arg;
+
+	(void)timer;
+	t->status = say_exit(CMD_TIMEOUT, "no end within --timeout "
+	    "(-t 0: no limit)");
+	mux_loop_stop(t->loop, t->status);
+}
+
+static void
+on_state(void *arg)
+{
+	const struct tunnel *t = arg;
+
+	if (t->conn != NULL)
+		flow_conn_state(t->conn, 1, mux_addr_str(t->addr),
+		    mux_loop_now(t->loop) - t->since, stderr);
+	locals_state(&t->locals, stderr);
+	fflush(stderr);
+}
+
+static const struct stop_ops stop_ops = {
+	on_drain, on_abort, NULL, on_state
+};
+
+/* ---- standard input and output ---- */
+
+static int
+stdio_status(const struct tunnel *t, const struct mux_relay_end *end)
+{
+	/* Ended in both directions, but somebody here did not read it all. */
+	if (end->code != MUX_OK && !end->by_peer &&
+	    strcmp(end->how, "fin") == 0)
+		return CMD_PIPE;
+	if (end->code == MUX_OK || strcmp(end->how, "fin") == 0)
+		return CMD_OK;
+	if (end->code == MUX_CARRIER_LOST)
+		return CMD_LOST;
+	return end->code == MUX_NOT_PERMITTED ? CMD_REFUSED : CMD_FAIL;
+}
+
+static void
+stdio_ended(struct tunnel *t, const struct mux_relay_end *end)
+{
+	const char *name = mux_code_name(end->code);
+	int status = stdio_status(t, end);
+
+	/* The loss of the carrier is told by whoever lost it. */
+	if (status == CMD_FAIL || status == CMD_REFUSED)
+		say(SAY_ERROR, "target %s: %s: %s%s%s", t->target, end->how,
+		    name != NULL ? name : "code of the application",
+		    end->text[0] != '\0' ? ": " : "", end->text);
+	if (t->status == 0)
+		t->status = status;
+	if (status != CMD_LOST)
+		stop_drain(t->stop, "the stream has ended");
+}
+
+static void
+on_stream_ended(const struct mux_relay_end *end, void *arg)
+{
+	struct tunnel *t = arg;
+
+	if (t->target != NULL)
+		stdio_ended(t, end);
+	tunnel_check(t);
+}
+
+/* The relay asks the peer to stop when a write fails for want of a reader;
+ * then our output is what `| head` wanted, and its work is done. */
+static void
+on_pipe_gone(struct mux_task *task, void *arg)
+{
+	struct tunnel *t = arg;
+
+	(void)task;
+	t->status = CMD_PIPE;
+	mux_loop_stop(t->loop, t->status);
+}
+
+static void
+on_stdio(const struct mux_ends *ends, const struct mux_why *why, void *arg)
+{
+	struct tunnel *t = arg;
+
+	t->stdio = NULL;
+	if (ends == NULL)
+		tunnel_fail(t, say_exit(CMD_USAGE, "%s", why->text),
+		    "no standard input or output");
+	else
+		locals_open(&t->locals, t->target, ends);
+}
+
+static int
+stdio_start(struct tunnel *t)
+{
+	struct mux_addr *addr;
+	struct mux_why why;
+	int err;
+
+	if ((err = mux_addr_parse("-", &addr, &why)) == 0) {
+		err = mux_dial(t->loop, addr, 0, NULL, on_stdio, t,
+		    &t->stdio);
+		mux_addr_free(addr);
+	}
+	return err == 0 ? 0 : say_exit(CMD_USAGE, "%s", mux_strerror(err));
+}
+
+/* ---- the connection ---- */
+
+static int
+become_ready(struct tunnel *t)
+{
+	int r;
+
+	if ((r = locals_listen(&t->locals)) != 0 ||
+	    (t->target != NULL && (r = stdio_start(t)) != 0))
+		return r;
+	return life_ready();
+}
+
+static void
+on_ready(struct mux_conn *c, void *arg)
+{
+	struct tunnel *t = arg;
+	int r;
+
+	if (mux_session_mode(mux_conn_session(c)) != MUX_MODE_EXTENDED) {
+		r = say_exit(CMD_LOST, "%s answers, but speaks the plain "
+		    "protocol, which has no targets (a plain PONG came "
+		    "instead of HELLO)", mux_addr_str(t->addr));
+		tunnel_fail(t, r, "no targets there");
+		return;
+	}
+	say(SAY_INFO, "%s: HELLO done", mux_addr_str(t->addr));
+	t->locals.conn = c;
+	if ((r = become_ready(t)) != -1) {
+		tunnel_fail(t, r, "not ready");
+		return;
+	}
+	t->ready = true;
+	stop_idle(t->stop, t->target == NULL);
+}
+
+static void
+on_peer_drain(struct mux_conn *c, void *arg)
+{
+	struct tunnel *t = arg;
+
+	(void)c;
+	say(SAY_INFO, "%s: the server takes no new streams",
+	    mux_addr_str(t->addr));
+	locals_close(&t->locals);
+}
+
+static void
+on_tap(struct mux_conn *c, const struct mux_tap *tap, void *arg)
+{
+	struct tunnel *t = arg;
+	const char *name;
+	char line[FRAMES_LINE];
+
+	(void)c;
+	if (tap->off != 0)
+		return;
+	if (say_on(SAY_DEBUG)) {
+		frames_line(tap, line, sizeof(line));
+		say_plain(SAY_DEBUG, line);
+	}
+	if (t->target == NULL || !tap->out || t->pipe_gone)
+		return;
+	name = mux_frame_name(tap->type);
+	if (name != NULL && strcmp(name, "stop") == 0) {
+		t->pipe_gone = true;
+		mux_task_run(t->pipe_task);
+	}
+}
+
+/* What a lost connection is called depends on what had been reached. */
+static int
+say_closed(const struct tunnel *t, int err, const struct mux_why *why)
+{
+	if (t->status != 0)
+		return t->status;
+	if (!t->ready)
+		return say_exit(CMD_LOST, "no HELLO: %s", why->text);
+	if (err != MUX_E_DONE)
+		return say_exit(CMD_LOST, "carrier lost: %s", why->text);
+	if (stop_draining(t->stop))
+		return CMD_OK;
+	return say_exit(CMD_LOST, "carrier lost: %s: the server ended the "
+	    "connection", mux_addr_str(t->addr));
+}
+
+static void
+on_closed(struct mux_conn *c, int err, const struct mux_why *why, void *arg)
+{
+	struct tunnel *t = arg;
+
+	t->status = say_closed(t, err, why);
+	locals_lost(&t->locals);
+	t->conn = NULL;
+	mux_conn_free(c);
+	stop_drain(t->stop, "the connection is over");
+	tunnel_check(t);
+}
+
+static const struct mux_conn_ops conn_ops = {
+	.size = sizeof(conn_ops),
+	.ready = on_ready,
+	.drain = on_peer_drain,
+	.closed = on_closed,
+};
+
+/* Only where somebody looks: a tap is called for every frame. */
+static const struct mux_conn_ops tapped_ops = {
+	.size = sizeof(tapped_ops),
+	.ready = on_ready,
+	.drain = on_peer_drain,
+	.tap = on_tap,
+	.closed = on_closed,
+};
+
+static void
+on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
+{
+	bool tap;
+	struct tunnel *t = arg;
+	int err;
+
+	carrier_free(t->carrier);
+	t->carrier = NULL;
+	if (ends == NULL) {
+		tunnel_fail(t, say_exit(CMD_LOST, "%s", why->text),
+		    "no connection");
+		return;
+	}
+	say(SAY_INFO, "connected to %s", mux_addr_str(t->addr));
+	if (ends->child > 0)
+		proc_reap(t->loop, &t->kids, ends->child);
+	tap = say_on(SAY_DEBUG) || t->target != NULL;
+	err = mux_conn_new(t->loop, ends, &t->cfg, tap ? &tapped_ops :
+	    &conn_ops, t, &t->conn);
+	if (err != 0) {
+		locals_reset_ends(ends);
+		tunnel_fail(t, say_exit(CMD_USAGE, "%s: %s",
+		    mux_addr_str(t->addr), mux_strerror(err)), "no session");
+	}
+}
+
+/* ---- the whole ---- */
+
+static int
+start_rooms(struct tunnel *t)
+{
+	const struct stop_opts so = { t->opts.grace, t->opts.idle_exit };
+	struct mux_why why;
+
+	t->locals.loop = t->loop;
+	t->locals.max_open = (uint64_t)t->opts.max_streams;
+	t->locals.level = t->target != NULL ? SAY_INFO : SAY_NOTE;
+	t->locals.ended = on_stream_ended;
+	t->locals.arg = t;
+	t->since = mux_loop_now(t->loop);
+	if (locals_start(&t->locals) != 0 ||
+	    mux_timer_new(t->loop, on_timeout, t, &t->timeout) != 0 ||
+	    mux_task_new(t->loop, on_pipe_gone, t, &t->pipe_task) != 0)
+		return say_exit(CMD_USAGE, "out of memory");
+	if (stop_new(t->loop, &so, &stop_ops, t, &t->stop, &why) != 0)
+		return say_exit(CMD_USAGE, "%s", why.text);
+	return 0;
+}
+
+static int
+tunnel_run(struct tunnel *t)
+{
+	const struct carrier_opts co = {
+		t->addr, t->opts.connect_timeout, t->com.wait
+	};
+	int r;
+
+	proc_raise_nofile();
+	if (mux_loop_new(&t->loop) != 0)
+		return say_exit(CMD_USAGE, "start-up: %s", strerror(errno));
+	if ((r = start_rooms(t)) != 0)
+		return r;
+	if (t->com.timeout != OPT_UNSET && t->com.timeout != 0)
+		mux_timer_at(t->timeout, t->since + t->com.timeout);
+	if (carrier_dial(t->loop, &co, on_carrier, t, &t->carrier) != 0)
+		return say_exit(CMD_USAGE, "out of memory");
+	r = mux_loop_run(t->loop);
+	return r >= 0 ? r : say_exit(CMD_USAGE, "loop: %s", strerror(errno));
+}
+
+static void
+tunnel_release(struct tunnel *t)
+{
+	if (t->loop != NULL) {
+		carrier_free(t->carrier);
+		mux_dial_cancel(t->stdio);
+		if (t->conn != NULL)
+			locals_lost(&t->locals);
+		mux_conn_free(t->conn);
+		locals_release(&t->locals);
+		proc_reap_stop(&t->kids);
+		stop_free(t->stop);
+		mux_task_free(t->pipe_task);
+		mux_timer_free(t->timeout);
+		mux_loop_free(t->loop);
+	} else
+		locals_release(&t->locals);
+	mux_addr_free(t->addr);
+	free(t->target);
+}
+
+static int
+tunnel_read(struct tunnel *t, int argc, char **argv)
+{
+	struct opt_rest rest;
+	int r;
+
+	if ((r = opt_parse(&verb_tunnel, argc, argv, &t->opts, &t->com,
+	    &rest)) >= 0)
+		return r;
+	if ((r = tunnel_opts_check(&t->opts, &rest, &t->com)) != 0 ||
+	    (r = tunnel_opts_config(&t->opts, &t->cfg)) != 0 ||
+	    (r = tunnel_opts_locals(&t->opts, &t->locals)) != 0 ||
+	    (t->opts.stdio != NULL &&
+	    (r = tunnel_opts_target(t->opts.stdio, &t->target)) != 0) ||
+	    (r = carrier_addr(&t->com, &t->addr)) != 0)
+		return r;
+	life_keep_addr(t->addr);
+	return -1;
+}
+
+static int
+cmd_tunnel(int argc, char **argv)
+{
+	struct tunnel t = { 0 };
+	int r;
+
+	tunnel_opts_init(&t.opts);
+	locals_init(&t.locals);
+	LIST_INIT(&t.kids);
+	r = tunnel_read(&t, argc, argv);
+	if (r < 0 && (r = life_begin(&t.com)) < 0) {
+		r = tunnel_run(&t);
+		life_end();
+	}
+	tunnel_release(&t);
+	return r;
+}
