@@ -27,7 +27,7 @@ const struct opt serve_opts_table[] = {
 	    "who may connect to unix sockets (the own user and root)",
 	    S(allow_uid) },
 
-	{ .kind = OPT_GROUP, .help = "Targets; nothing else can be reached" },
+	{ .kind = OPT_GROUP, .help = "Targets (nothing else is reached)" },
 	{ "target", 'T', OPT_LIST, "NAME=ADDR",
 	    "peers reach ADDR by this name", S(names), .flags = OPT_ADD },
 	{ "allow-target", 0, OPT_LIST, "RULE",

@@ -132,7 +132,7 @@ static const struct stop_ops stop_ops = {
 /* ---- standard input and output ---- */
 
 static int
-stdio_status(const struct tunnel *t, const struct mux_relay_end *end)
+stdio_status(const struct mux_relay_end *end)
 {
 	/* Ended in both directions, but somebody here did not read it all. */
 	if (end->code != MUX_OK && !end->by_peer &&
@@ -149,7 +149,7 @@ static void
 stdio_ended(struct tunnel *t, const struct mux_relay_end *end)
 {
 	const char *name = mux_code_name(end->code);
-	int status = stdio_status(t, end);
+	int status = stdio_status(end);
 
 	/* The loss of the carrier is told by whoever lost it. */
 	if (status == CMD_FAIL || status == CMD_REFUSED)
