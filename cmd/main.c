@@ -25,7 +25,8 @@ static const struct verb verb_help = {
 	.name = "help",
 	.main = cmd_help,
 	.synopsis = "help [VERB]",
-	.about = "show the options of a verb"
+	.about = "show the options of a verb",
+	.on_verbs = true
 };
 
 static const struct verb verb_version = {
@@ -48,7 +49,8 @@ static const struct verb verb_muxctl = {
 	.synopsis = "VERB [OPTION]... [WORD]...\n"
 	    "VERB -h\n"
 	    "-h | --version",
-	.about = "many streams through one connection"
+	.about = "many streams through one connection",
+	.on_verbs = true
 };
 
 static const char *

@@ -146,6 +146,7 @@ struct verb {
 	 * first plain word ends them, 1 = the second, INT_MAX = none does.
 	 */
 	int mixed;
+	bool on_verbs;		/* its plain words are names of verbs */
 };
 
 /* The plain words.  argv ends with NULL. */
@@ -180,7 +181,7 @@ const struct opt *opt_next(const struct verb *, const struct opt *prev);
 
 void opt_help(const struct verb *, FILE *);
 /* A line "--long<TAB>-s<TAB>ARG<TAB>help" per option; ARG is "[=ARG]" where
- * it may be left out.  For muxctl itself, first "verb<TAB><TAB><TAB>about". */
+ * it may be left out.  Where verbs may stand, "verb<TAB><TAB><TAB>about". */
 void opt_complete(const struct verb *, FILE *);
 
 /* By name, or NULL; `name` need not end after len. */

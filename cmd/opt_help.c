@@ -116,7 +116,7 @@ opt_complete(const struct verb *verb, FILE *f)
 	const struct opt *o = NULL;
 	char shrt[3] = "-?";
 
-	for (v = cmd_verbs; verb->name == NULL && *v != NULL; v++)
+	for (v = cmd_verbs; verb->on_verbs && *v != NULL; v++)
 		fprintf(f, "%s\t\t\t%s\n", (*v)->name, (*v)->about);
 	while ((o = opt_next(verb, o)) != NULL) {
 		if (o->kind == OPT_GROUP)
