@@ -300,19 +300,20 @@ duplex_shut_out(struct duplex *d)
 }
 
 bool
-duplex_can_shut_in(const struct duplex *d)
+duplex_closes_in(const struct duplex *d)
 {
-	return d->in_kind == FD_UNIX ||
-	    (d->in != d->out && !is_socket(d->in_kind));
+	return d->in != d->out && !is_socket(d->in_kind);
 }
 
-void
+bool
 duplex_shut_in(struct duplex *d)
 {
 	if (d->in_kind == FD_UNIX)
 		shutdown(d->in, SHUT_RD);
-	if (d->in != d->out)
-		close_fd(&d->in, &d->in_flags);
+	if (!duplex_closes_in(d))
+		return false;
+	close_fd(&d->in, &d->in_flags);
+	return true;
 }
 
 void

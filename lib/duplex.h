@@ -48,10 +48,10 @@ int duplex_error(const struct duplex *d);
 
 /* No more will be written: the other side reads its end.  0 or -1, errno. */
 int duplex_shut_out(struct duplex *d);
-/* No more will be read: the other side's writes fail.  Some kinds of
- * descriptors cannot say so; then what comes must be discarded. */
-bool duplex_can_shut_in(const struct duplex *d);
-void duplex_shut_in(struct duplex *d);
+/* No more will be read.  Writes of the other side fail from now on, if that
+ * can be told without harm to the other direction.  True: closed by that. */
+bool duplex_shut_in(struct duplex *d);
+bool duplex_closes_in(const struct duplex *d);
 void duplex_close(struct duplex *d);
 /* Close so that the other side learns of an error where that is possible:
  * TCP sends RST. */

@@ -136,17 +136,19 @@ source_ready(struct mux_relay *r)
 		source_discard(r);
 }
 
-/* The peer reads no more.  Whoever writes to us is told where the kind of
- * descriptor allows it; else what comes is thrown away. */
+/*
+ * The peer reads no more.  Whoever writes to us is told where the kind of
+ * descriptor allows it.  What comes or waits is thrown away: a full queue
+ * would hide from a unix writer that it has no reader.
+ */
 void
 source_stopped(struct mux_relay *r)
 {
 	if (r->source != SOURCE_OPEN)
 		return;
-	if (duplex_can_shut_in(&r->io)) {
-		if (r->io.in != r->io.out)
-			relay_unwatch_in(r);
-		duplex_shut_in(&r->io);
+	if (duplex_closes_in(&r->io))
+		relay_unwatch_in(r);
+	if (duplex_shut_in(&r->io)) {
 		r->source = SOURCE_ENDED;
 		relay_check(r);
 		return;
