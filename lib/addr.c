@@ -57,6 +57,7 @@ scheme_len(const char *s)
 {
 	size_t n = 0;
 
+	/* A letter first: "10.0.0.1:80" has no scheme. */
 	if (!is_alnum(s[0]) || is_digit(s[0]))
 		return 0;
 	while (is_alnum(s[n]) || (s[n] != '\0' && strchr("+.-", s[n]) != NULL))
@@ -72,6 +73,7 @@ named_scheme(char *s, enum mux_scheme *scheme, char **rest)
 
 	if (n == 0 || (s[n] != ':' && s[n] != '?'))
 		return false;
+	/* "-" comes last in the table and is no name before a colon. */
 	for (size_t i = 0; i < MUX_STDIO; i++) {
 		if (!chars_is(s, n, addr_schemes[i].name) ||
 		    (s[n] == '?' && i != MUX_EXEC))
@@ -162,6 +164,7 @@ cut_word(char *s, struct addr_parse *p, char **opts)
 	return 0;
 }
 
+/* Decodes first: then no part can hide what would separate it. */
 static int
 parse_word(char *s, struct addr_parse *p)
 {

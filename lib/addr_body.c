@@ -56,6 +56,10 @@ keep(const struct addr_parse *p, char **slot, const char *s)
 
 /* ---- bodies: from words ---- */
 
+/*
+ * No length of sun_path here: a longer path can be reached by other ways, an
+ * abstract name cannot.  The path need not exist and is not cleaned up.
+ */
 static int
 parse_path(const struct addr_parse *p)
 {
@@ -75,6 +79,7 @@ parse_path(const struct addr_parse *p)
 	return keep(p, &p->a->path, p->body);
 }
 
+/* No names of services: /etc/services differs from machine to machine. */
 static int
 take_port(const struct addr_parse *p, const char *text)
 {
@@ -87,6 +92,7 @@ take_port(const struct addr_parse *p, const char *text)
 	return 0;
 }
 
+/* `text` without brackets. */
 static int
 take_host(const struct addr_parse *p, const char *text, unsigned flags)
 {
@@ -106,7 +112,8 @@ cut_port(const struct addr_parse *p, char *s, char **host, char **port)
 	if (*s == '[') {
 		end = strchr(++*host, ']');
 		if (end == NULL || (end[1] != ':' && end[1] != '\0'))
-			return why_word(p->why, p->word, "expected [HOST]:PORT");
+			return why_word(p->why, p->word, "expected "
+			    "[HOST]:PORT");
 		*port = end[1] == ':' ? end + 2 : NULL;
 		*end = '\0';
 		return 0;
@@ -121,6 +128,7 @@ cut_port(const struct addr_parse *p, char *s, char **host, char **port)
 	return 0;
 }
 
+/* HOST:PORT, and for those who listen PORT or :PORT. */
 static int
 parse_hostport(const struct addr_parse *p)
 {
@@ -150,6 +158,7 @@ parse_hostport(const struct addr_parse *p)
 	return take_host(p, host, 0);
 }
 
+/* The query of a URL is where our options are, so there is none. */
 static int
 parse_url(const struct addr_parse *p)
 {
@@ -175,6 +184,7 @@ parse_url(const struct addr_parse *p)
 	return err != 0 ? err : take_host(p, host, 0);
 }
 
+/* Tried now, so that a quote that is not closed is found at start. */
 static int
 parse_exec(const struct addr_parse *p)
 {
@@ -240,6 +250,10 @@ take_destination(const struct addr_parse *p, char *s)
 	return 0;
 }
 
+/*
+ * HOST holds no slash and USER neither colon nor slash, so the first ":/" or
+ * ":@" begins the socket.
+ */
 static int
 parse_ssh(const struct addr_parse *p)
 {
@@ -302,6 +316,7 @@ parse_stdio(const struct addr_parse *p)
 
 /* ---- bodies: to words ---- */
 
+/* What means something in a word or a spec beside what is always escaped. */
 #define SPECIAL	"?&="
 
 static char *

@@ -42,6 +42,7 @@ check_options(const struct mux_addr *a, enum mux_role role,
 	return why_word(why, a->str, "the option %s= %s", key, reason);
 }
 
+/* insecure=0 is what is so anyway. */
 static bool
 is_insecure(const struct mux_addr *a)
 {
@@ -50,6 +51,10 @@ is_insecure(const struct mux_addr *a)
 	return value != NULL && strcmp(value, "1") == 0;
 }
 
+/*
+ * A name other than localhost counts as beyond loopback wherever it leads
+ * today: it may lead elsewhere tomorrow.
+ */
 static int
 check_tcp(const struct mux_addr *a, enum mux_role role, struct mux_why *why)
 {

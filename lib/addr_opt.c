@@ -61,6 +61,7 @@ addr_duration(const char *value, uint64_t *ns)
 	return true;
 }
 
+/* In the largest unit that needs no fraction. */
 static bool
 canon_duration(const char *in, char *out, size_t size)
 {
@@ -90,6 +91,7 @@ canon_bool(const char *in, char *out, size_t size)
 	return false;
 }
 
+/* Permissions only: set-id and sticky bits have no sense on a socket. */
 static bool
 canon_mode(const char *in, char *out, size_t size)
 {
@@ -114,6 +116,7 @@ canon_backlog(const char *in, char *out, size_t size)
 	return true;
 }
 
+/* As long as TCP_CA_NAME_MAX; whether the kernel has it shows in use. */
 static bool
 canon_cc(const char *in, char *out, size_t size)
 {
@@ -137,6 +140,7 @@ canon_file(const char *in, char *out, size_t size)
 	return true;
 }
 
+/* For an option whose own grammar is elsewhere. */
 static bool
 canon_text(const char *in, char *out, size_t size)
 {
@@ -147,10 +151,11 @@ canon_text(const char *in, char *out, size_t size)
 #define BOOLEAN		"0 or 1"
 #define A_FILE		"a path or fd:N"
 
+/* THE options: all that is said about them elsewhere comes from here. */
 static const struct row {
 	const char *key;
-	unsigned schemes;
-	unsigned roles;
+	unsigned schemes;	/* where the key is known at all */
+	unsigned roles;		/* where it has a meaning */
 	bool (*canon)(const char *in, char *out, size_t size);
 	const char *expected;
 } rows[ADDR_N_OPTS] = {
@@ -171,6 +176,7 @@ static const struct row {
 	{ "psk", CRYPTO, ALL, canon_file, A_FILE },
 };
 
+/* N_ELEM(rows) if the scheme has no such key. */
 static size_t
 row_of(const char *key, enum mux_scheme scheme)
 {
@@ -200,6 +206,7 @@ unknown_key(const char *key, enum mux_scheme scheme, const char *word,
 	    "of %s", key, known);
 }
 
+/* Twice the same key is an error: "the last one wins" hides mistakes. */
 static int
 take_value(struct addr_opts *opts, size_t i, const char *value,
     const char *word, struct mux_why *why)
@@ -221,6 +228,7 @@ take_value(struct addr_opts *opts, size_t i, const char *value,
 	return 0;
 }
 
+/* One "key=value". */
 static int
 take_option(struct addr_opts *opts, enum mux_scheme scheme, char *text,
     const char *word, struct mux_why *why)

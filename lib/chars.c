@@ -43,6 +43,7 @@ chars_number(const char *s, uint64_t max, uint64_t *out)
 		return false;
 	for (; *s != '\0'; s++) {
 		digit = (uint64_t)(*s - '0');
+		/* Before it happens: max may be UINT64_MAX. */
 		if (v > max / 10 || v * 10 > max - digit)
 			return false;
 		v = v * 10 + digit;
@@ -73,6 +74,7 @@ chars_decode(char *s, const char **bad)
 		}
 		hi = hex_value(s[1]);
 		lo = hi < 0 ? -1 : hex_value(s[2]);
+		/* A NUL would end the string for some and not for others. */
 		if (lo < 0 || hi + lo == 0) {
 			*bad = s;
 			return false;

@@ -13,6 +13,7 @@
 #include "chars.h"
 #include "why.h"
 
+/* ::ffff:0:0/96, where IPv6 sockets see IPv4. */
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 /* As URLs have it: the last label decides, a trailing dot aside. */
@@ -32,6 +33,10 @@ ends_in_number(const char *s)
 	return n > 0 && strspn(s, "0123456789") >= n;
 }
 
+/*
+ * inet_pton(3) takes four decimal numbers without leading zeros and nothing
+ * else; that is just what has one meaning everywhere.
+ */
 static int
 canon_v4(const char *text, char *out, const char *word, struct mux_why *why)
 {
@@ -49,6 +54,7 @@ canon_v4(const char *text, char *out, const char *word, struct mux_why *why)
 	return why_word(why, word, "%s is not an address: write %s", text, out);
 }
 
+/* A zone is kept as it is: whether the interface exists shows in use. */
 static int
 canon_v6(const char *text, char *out, const char *word, struct mux_why *why)
 {
@@ -116,6 +122,7 @@ host_canon(const char *text, unsigned flags, char *out, const char *word,
 	fault = name_fault(text);
 	if (fault != NULL)
 		return why_word(why, word, "the host %s", fault);
+	/* name_fault() has seen to it that it fits. */
 	for (i = 0; text[i] != '\0'; i++)
 		out[i] = flags & HOST_KEEP_CASE ? text[i] : to_lower(text[i]);
 	out[i] = '\0';
@@ -158,7 +165,7 @@ host_ip_parse(const char *text, struct host_ip *out)
 bool
 host_ip_of(const struct sockaddr *sa, struct host_ip *out, uint16_t *port)
 {
-	struct sockaddr_in6 in6;
+	struct sockaddr_in6 in6;	/* copies: sa may be unaligned */
 	struct sockaddr_in in;
 
 	if (sa->sa_family == AF_INET) {

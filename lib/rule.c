@@ -33,6 +33,7 @@ struct mux_rule {
 
 /* ---- parsing ---- */
 
+/* 0 is a port here: a listener's "any free one". */
 static int
 parse_ports(struct mux_rule *r, char *s, const char *word,
     struct mux_why *why)
@@ -105,6 +106,7 @@ parse_net(struct mux_rule *r, const char *host, const char *bits,
 	return 0;
 }
 
+/* Without brackets; may end in /BITS. */
 static int
 parse_host(struct mux_rule *r, char *s, const char *word,
     struct mux_why *why)
@@ -173,6 +175,7 @@ is_real(const char *path)
 	return true;
 }
 
+/* Into text with WILD where the stars were. */
 static int
 parse_path(struct mux_rule *r, char *s, const char *word, struct mux_why *why)
 {
@@ -351,6 +354,7 @@ match_pattern(const char *pat, size_t len, const char *path)
 	return pat == end;
 }
 
+/* The address decides; `asked` only where the rule is a name. */
 static bool
 match_sa(const struct mux_rule *r, const char *asked,
     const struct sockaddr *sa)
