@@ -67,30 +67,24 @@ ends_socket(struct mux_ends *e, int fd, const struct sockaddr *peer,
 	strlcpy(e->peer, word, sizeof(e->peer));
 }
 
+static int
+int_option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value :
+	    -1;
+}
+
 bool
 ends_fd_listens(int fd)
 {
-	socklen_t len = sizeof(int);
-	int on = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 &&
-	    on != 0;
+	return int_option(fd, SO_TYPE) == SOCK_STREAM &&
+	    int_option(fd, SO_ACCEPTCONN) == 1;
 }
 
 /* ---- descriptors that we were started with ---- */
-
-static int
-fit_socket(int fd)
-{
-	socklen_t len = sizeof(int);
-	int type;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
-		return errno;
-	if (type != SOCK_STREAM)
-		return EPROTOTYPE;
-	return ends_fd_listens(fd) ? EISCONN : 0;
-}
 
 static int
 fit(int fd)
@@ -101,7 +95,9 @@ fit(int fd)
 		return errno;
 	switch (sb.st_mode & S_IFMT) {
 	case S_IFSOCK:
-		return fit_socket(fd);
+		if (int_option(fd, SO_TYPE) != SOCK_STREAM)
+			return EPROTOTYPE;
+		return ends_fd_listens(fd) ? EISCONN : 0;
 	case S_IFIFO:
 	case S_IFCHR:
 	case S_IFREG:

@@ -24,7 +24,7 @@ void ends_socket(struct mux_ends *, int fd, const struct sockaddr *peer,
  */
 int ends_open(struct mux_ends *, const struct mux_addr *, struct mux_why *);
 
-/* Is it a socket that listens? */
+/* Is it a stream socket that listens? */
 bool ends_fd_listens(int fd);
 
 #endif
