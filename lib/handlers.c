@@ -47,6 +47,18 @@ find(struct mux_session *s, const struct frame *f)
 	return NULL;
 }
 
+/* The same for a frame about what we send, which may have ended already. */
+static struct mux_stream *
+find_sender(struct mux_session *s, const struct frame *f)
+{
+	struct mux_stream *st = find(s, f);
+
+	if (st == NULL || stream_verdict(st, EV_SENDER) != IGNORE)
+		return st;
+	s->stats.ignored++;
+	return NULL;
+}
+
 /* A per-id error that the peer provoked: it pays for it (R11). */
 static void
 blame(struct mux_session *s, struct mux_stream *st, uint32_t code)
@@ -428,7 +440,7 @@ on_reset(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_cancel(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
+	struct mux_stream *st = find_sender(s, f);
 
 	(void)p;
 	if (f->len != 0 && f->len != 4)
@@ -440,14 +452,10 @@ on_cancel(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_stop(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
+	struct mux_stream *st = find_sender(s, f);
 
 	if (st == NULL)
 		return;
-	if (stream_verdict(st, EV_STOP) == IGNORE) {
-		s->stats.ignored++;
-		return;
-	}
 	st->ready = false;
 	stream_schedule(st);
 	stream_set_send(st, SEND_ENDING);
@@ -461,20 +469,14 @@ on_stop(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_credit(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
+	struct mux_stream *st = find_sender(s, f);
 	uint32_t n = get_le32(p);
 
 	if (st == NULL)
 		return;
-	if (n == 0) {
+	if (n == 0)
 		blame(s, st, MUX_F_FLOW);
-		return;
-	}
-	if (stream_verdict(st, EV_CREDIT) == IGNORE) {
-		s->stats.ignored++;
-		return;
-	}
-	if (!credit_tx_grant(&st->tx, n))
+	else if (!credit_tx_grant(&st->tx, n))
 		session_violation(s, MUX_F_FLOW, "credit over 2^31-1");
 	else
 		stream_schedule(st);
@@ -487,7 +489,7 @@ set_pause(struct mux_session *s, const struct frame *f, bool on)
 	bool *what = &s->paused_peer;
 
 	if (id_local(f->id) != 0) {
-		if ((st = find(s, f)) == NULL)
+		if ((st = find_sender(s, f)) == NULL)
 			return;
 		what = &st->paused_peer;
 	} else {
@@ -519,7 +521,7 @@ on_resume(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_priority(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
+	struct mux_stream *st = find_sender(s, f);
 
 	if (p[0] > 7) {
 		session_violation(s, MUX_F_BAD_FRAME, "priority over 7");

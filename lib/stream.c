@@ -15,18 +15,16 @@ static const uint8_t by_recv[2][3] = {
 	[EV_END] = {	DO,	DO,		AFTER_END },
 };
 
-static const uint8_t by_send[2][4] = {
-	/*			  HELD	OPEN	ENDING	DONE */
-	[EV_CREDIT - EV_CREDIT] = { DO,	DO,	IGNORE,	IGNORE },
-	[EV_STOP - EV_CREDIT] = {   DO,	DO,	IGNORE,	IGNORE },
+/* What we no longer send cannot be hurried, slowed or stopped. */
+static const uint8_t by_send[4] = {
+	/* HELD	OPEN	ENDING	DONE */
+	DO,	DO,	IGNORE,	IGNORE
 };
 
 enum verdict
 stream_verdict(const struct mux_stream *st, enum stream_event ev)
 {
-	if (ev < EV_CREDIT)
-		return by_recv[ev][st->recv];
-	return by_send[ev - EV_CREDIT][st->send];
+	return ev == EV_SENDER ? by_send[st->send] : by_recv[ev][st->recv];
 }
 
 /* to <- from, as bits: which states may come before. */

@@ -64,8 +64,10 @@ struct mux_stream {
 
 TAILQ_HEAD(stream_list, mux_stream);
 
-/* Events that a frame brings, and what the state makes of them. */
-enum stream_event { EV_DATA, EV_END, EV_CREDIT, EV_STOP };
+/* Events that a frame brings, and what the state makes of them.  EV_SENDER
+ * is all that is about what we send: CREDIT, STOP, CANCEL, PAUSE, RESUME,
+ * PRIORITY. */
+enum stream_event { EV_DATA, EV_END, EV_SENDER };
 enum verdict {
 	DO,			/* apply it */
 	DISCARD,		/* take the bytes, deliver nothing */
