@@ -114,7 +114,7 @@ $(LOAD): $(addsuffix .o,$(call tests,bench/*.c))
 $(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
 $(TOOL) $(LOAD) $(UNIT) $(SIM) $(FUZZ) $(HELPERS): $(LIBA)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o %/cmd.a,$^) $(LIBA) $(PC_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/cmd.a,$^) $(LIBA) $(PC_LIBS)
 $(PRELOAD): $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
