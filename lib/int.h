@@ -1,6 +1,6 @@
 /*
- * int.h - what every file of libmux may know: the export macro,
- * container_of and the assert policy.
+ * int.h - what every file of libmux may know: minima, time, container_of and
+ * the assert policy.
  *
  * An assert states an invariant of our own code.  What a peer or a user sent
  * is never asserted; it gives an error with the name of the rule it broke.
@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define MUX_EXPORT __attribute__((visibility("default")))
 
 #define container_of(p, type, member) \
 	((type *)(void *)((char *)(p) - offsetof(type, member)))

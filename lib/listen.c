@@ -231,7 +231,7 @@ watch_all(struct mux_listener *l, struct mux_why *why)
 	return 0;
 }
 
-MUX_EXPORT int
+int
 mux_listen(struct mux_loop *loop, const struct mux_addr *a,
     mux_accept_cb *accept_cb, void *arg, struct mux_listener **out,
     struct mux_why *why)
@@ -265,7 +265,7 @@ mux_listen(struct mux_loop *loop, const struct mux_addr *a,
 	return 0;
 }
 
-MUX_EXPORT void
+void
 mux_listener_free(struct mux_listener *l)
 {
 	size_t i;
@@ -285,13 +285,13 @@ mux_listener_free(struct mux_listener *l)
 	free(l);
 }
 
-MUX_EXPORT const char *
+const char *
 mux_listener_str(const struct mux_listener *l)
 {
 	return l->bound.word;
 }
 
-MUX_EXPORT void
+void
 mux_listener_pause(struct mux_listener *l, bool on)
 {
 	if (l->paused && !on)
@@ -299,7 +299,7 @@ mux_listener_pause(struct mux_listener *l, bool on)
 	l->paused = on;
 }
 
-MUX_EXPORT void
+void
 mux_listener_on_trouble(struct mux_listener *l,
     void (*trouble)(struct mux_listener *, const struct mux_why *, void *arg))
 {

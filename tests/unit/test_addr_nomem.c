@@ -55,7 +55,10 @@ fails(void)
 	return true;
 }
 
-MUX_EXPORT void *
+/* They stand in for those of libc, in all of the process. */
+#pragma GCC visibility push(default)
+
+void *
 malloc(size_t n)
 {
 	void *p = fails() ? NULL : __libc_malloc(n);
@@ -64,7 +67,7 @@ malloc(size_t n)
 	return p;
 }
 
-MUX_EXPORT void *
+void *
 calloc(size_t n, size_t size)
 {
 	void *p = fails() ? NULL : __libc_calloc(n, size);
@@ -73,7 +76,7 @@ calloc(size_t n, size_t size)
 	return p;
 }
 
-MUX_EXPORT void *
+void *
 realloc(void *old, size_t n)
 {
 	void *p = fails() ? NULL : __libc_realloc(old, n);
@@ -82,12 +85,14 @@ realloc(void *old, size_t n)
 	return p;
 }
 
-MUX_EXPORT void
+void
 free(void *p)
 {
 	n_live -= p != NULL;
 	__libc_free(p);
 }
+
+#pragma GCC visibility pop
 
 /* What any of the parsers may hand out. */
 struct got {
