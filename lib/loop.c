@@ -43,6 +43,7 @@ struct mux_watch {
 	int fd;
 	unsigned state;
 	bool always;		/* epoll does not take it: a regular file */
+	bool quiet;		/* EPOLLOUT is off: nobody waits for it */
 };
 
 struct mux_timer {
@@ -273,11 +274,31 @@ state_of(uint32_t events)
 	return state;
 }
 
+#define EVENTS	(EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+/*
+ * A unix socket reports room after each read of its peer, even to those who
+ * never ran out of it.  Such news switches itself off until somebody runs
+ * into EAGAIN; the change of the mask makes epoll look again, so no edge is
+ * lost.
+ */
+static void
+watch_quiet(struct mux_watch *w, bool on)
+{
+	struct epoll_event ev = { .events = EVENTS | (on ? 0 : EPOLLOUT),
+	    .data.ptr = w };
+
+	if (epoll_ctl(w->loop->epfd, EPOLL_CTL_MOD, w->fd, &ev) == 0)
+		w->quiet = on;
+}
+
 static void
 mark(struct mux_watch *w, uint32_t events)
 {
 	unsigned state = state_of(events);
 
+	if (events == EPOLLOUT && (w->state & MUX_WRITABLE) && !w->quiet)
+		watch_quiet(w, true);
 	/* What is known already and was not used up is no news. */
 	if ((state & ~w->state) != 0)
 		enqueue(w);
@@ -312,7 +333,7 @@ mux_watch_new(struct mux_loop *l, int fd, mux_watch_cb *cb, void *arg,
 	w->fd = fd;
 	w->cb = cb;
 	w->arg = arg;
-	ev.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+	ev.events = EVENTS | EPOLLOUT;
 	ev.data.ptr = w;
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) != 0) {
 		if (errno != EPERM) {
@@ -347,8 +368,11 @@ mux_watch_state(const struct mux_watch *w)
 void
 mux_watch_clear(struct mux_watch *w, unsigned what)
 {
-	if (!w->always)
-		w->state &= ~what;
+	if (w->always)
+		return;
+	w->state &= ~what;
+	if ((what & MUX_WRITABLE) && w->quiet)
+		watch_quiet(w, false);
 }
 
 void
