@@ -27,7 +27,7 @@ struct sock_unix {
 	struct sockaddr_un sun;
 	socklen_t len;
 	int hold;		/* -1 = none */
-	char *real;		/* "@NAME", or without symbolic links; or NULL */
+	char *real;		/* NULL; "@NAME"; a path without links */
 };
 
 /* 0, or -1 with errno.  `path` begins with @ if it is abstract. */

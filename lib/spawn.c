@@ -104,7 +104,8 @@ failed(const struct mux_spawn *s, int err, struct mux_why *why)
 	uint32_t code = sock_code(err);
 
 	/* One number for all steps: ask which of the two names is wrong. */
-	if (s->cwd != NULL && faccessat(AT_FDCWD, s->cwd, X_OK, AT_EACCESS) != 0)
+	if (s->cwd != NULL &&
+	    faccessat(AT_FDCWD, s->cwd, X_OK, AT_EACCESS) != 0)
 		why_set(why, errno, code, "start %s in %s: %s", s->argv[0],
 		    s->cwd, sock_strerror(errno));
 	else
