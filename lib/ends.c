@@ -4,8 +4,8 @@
  * program that we start.  It moves no bytes and leaves the flags of shared
  * descriptions alone.
  *
- * Invariant: what it hands out is above 2, so that closing it can never turn
- * the next descriptor of the process into its standard input.
+ * Invariant: no inherited descriptor that it hands out is one of 0 to 2, so
+ * that closing it never makes the next one of the process its standard input.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
