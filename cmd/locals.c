@@ -51,7 +51,7 @@ has_room(const struct locals *l)
 		return false;
 	mux_session_stats(mux_conn_session(l->conn), &st);
 	return st.wire_live < st.peer_max_streams &&
-	    st.wire_live < l->max_open;
+	    st.streams - st.peer_slots < l->max_open;
 }
 
 static void

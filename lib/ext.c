@@ -44,6 +44,36 @@ ext_next(struct rd *ext, struct ext_item *item)
 	return true;
 }
 
+/* u8 kind, u8 flags, u16 key length, key, value. */
+static uint32_t
+check_meta(const struct ext_item *it, unsigned n)
+{
+	struct rd r;
+	uint16_t key;
+
+	rd_init(&r, it->value, it->len);
+	rd_u16(&r);
+	key = rd_u16(&r);
+	rd_bytes(&r, key);
+	if (r.bad)
+		return MUX_F_BAD_FRAME;
+	return n > META_ENTRIES || key > META_KEY || r.n > META_VALUE ?
+	    MUX_F_METADATA : 0;
+}
+
+uint32_t
+ext_check(struct rd ext)
+{
+	struct ext_item it;
+	uint32_t code;
+	unsigned n = 0;
+
+	while (ext_next(&ext, &it))
+		if (it.tag == TAG_META && (code = check_meta(&it, ++n)) != 0)
+			return code;
+	return ext.bad ? MUX_F_BAD_FRAME : 0;
+}
+
 void
 wr_init(struct wr *w, uint8_t *p, size_t cap)
 {

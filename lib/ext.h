@@ -8,6 +8,9 @@
 #include "bytes.h"
 
 #define EXT_CRITICAL	0x8000u
+#define META_ENTRIES	128u
+#define META_KEY	256u
+#define META_VALUE	(16u * 1024u)
 
 enum ext_tag {
 	TAG_MAGIC = 0x01,
@@ -42,6 +45,9 @@ struct ext_item {
  * is what follows.  False if the lengths do not fit.
  */
 bool ext_split(const uint8_t *p, size_t n, struct rd *ext, struct rd *rest);
+/* Is the block whole, and its metadata within the limits of mux(7)?  0, or
+ * the fatal code. */
+uint32_t ext_check(struct rd ext);
 /* The next tag; false at the end, or with ext->bad when it is broken. */
 bool ext_next(struct rd *ext, struct ext_item *item);
 

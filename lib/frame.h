@@ -14,7 +14,9 @@
 #define FRAME_TEXT_MAX	1024u		/* of ERROR, RESET, GOODBYE */
 #define FRAME_PING_MAX	64u
 #define FRAME_HELLO_MAX	4096u
-#define FRAME_EXT_SLACK	8192u		/* a frame with EXT over max_meta */
+#define FRAME_BODY_MAX	4096u		/* beside an EXT block, or without */
+#define FRAME_EXT_MORE	4096u		/* an EXT block over max_meta */
+#define FRAME_EXT_SLACK	(FRAME_EXT_MORE + FRAME_BODY_MAX)
 
 #define FRAME_FIN	0x01u
 #define FRAME_MORE	0x02u
@@ -33,7 +35,8 @@
 
 /* Lengths that a limit of the session decides. */
 #define LEN_FRAME	0xffffffffu	/* max_frame */
-#define LEN_EXT		0xfffffffeu	/* max_meta + FRAME_EXT_SLACK */
+#define LEN_EXT		0xfffffffeu	/* FRAME_BODY_MAX, or with EXT
+					 * max_meta + FRAME_EXT_SLACK */
 
 /*
  * FRAME(number, NAME, word, ids, flags, min, max, modes, sliced).  The word

@@ -32,18 +32,34 @@ never_opened(const struct mux_session *s, uint64_t id)
 	return id > (session_ours(s, id) ? s->our_mark : s->peer_mark);
 }
 
+/*
+ * We ended it and could not say so yet.  If the peer has ended it as well it
+ * counts it no more, and may open another one at once: so must we.
+ */
+static bool
+ended_there(const struct mux_stream *st, const struct frame *f)
+{
+	if (f->type == FT_RESET || f->type == FT_ERROR)
+		return true;
+	return st->end_sent && (f->type == FT_STREAM_END ||
+	    (f->type == FT_STREAM_DATA && (f->flags & FRAME_FIN) != 0));
+}
+
 /* The live stream of the frame, or NULL: then the frame is over with. */
 static struct mux_stream *
 find(struct mux_session *s, const struct frame *f)
 {
 	struct mux_stream *st = table_get(&s->ids, f->id);
 
-	if (st != NULL)
+	if (st != NULL && (st->owed & OWE_LAST) == 0)
 		return st;
-	if (never_opened(s, f->id))
+	if (st == NULL && never_opened(s, f->id)) {
 		session_violation(s, MUX_F_NEVER_OPENED, "never-opened id");
-	else
-		s->stats.ignored++;
+		return NULL;
+	}
+	s->stats.ignored++;
+	if (st != NULL && ended_there(st, f))
+		stream_forget(st);
 	return NULL;
 }
 
@@ -92,6 +108,29 @@ take_open(struct mux_session *s, const struct frame *f)
 	return s->draining && s->goodbye_sent ? -1 : 0;
 }
 
+/*
+ * The EXT block, if there is one, and the body behind it, of at least min and
+ * at most max bytes.  False after a violation.
+ */
+static bool
+split(struct mux_session *s, const struct frame *f, const uint8_t *p,
+    size_t min, size_t max, struct rd *ext, struct rd *body)
+{
+	uint32_t code = 0;
+
+	rd_init(ext, p, 0);
+	rd_init(body, p, f->len);
+	if ((f->flags & FRAME_EXT) != 0)
+		code = !ext_split(p, f->len, ext, body) ? MUX_F_BAD_FRAME :
+		    ext->n > s->cfg.max_meta + FRAME_EXT_MORE ?
+		    MUX_F_METADATA : ext_check(*ext);
+	if (code != 0)
+		session_violation(s, code, "EXT block");
+	else if (body->n < min || body->n > max)
+		session_violation(s, MUX_F_BAD_FRAME, "illegal body length");
+	return s->err == 0;
+}
+
 /* ---- calls: not in this version, refused as mux(7) says ---- */
 
 static void
@@ -110,7 +149,14 @@ on_request(struct mux_session *s, const struct frame *f, const uint8_t *p)
 		s->stats.ignored++;
 		return;
 	}
-	if (take_open(s, f) == 0)
+	if (take_open(s, f) < 0)
+		return;
+	/* the first frame has the initial credit, like all data; metadata,
+	 * which nobody reads yet, is free */
+	if (f->len > s->cfg.window + ((f->flags & FRAME_EXT) != 0 ?
+	    4 + s->cfg.max_meta + FRAME_EXT_MORE : 0))
+		session_violation(s, MUX_F_FLOW, "data beyond credit");
+	else
 		session_refuse(s, f->id, MUX_UNKNOWN_METHOD, FT_ERROR, false);
 }
 
@@ -157,22 +203,14 @@ static bool
 start_read(struct mux_session *s, const struct frame *f, const uint8_t *p,
     struct start *a)
 {
-	struct rd ext, rest;
+	struct rd ext, body;
 	struct ext_item it;
 
 	*a = (struct start){ .priority = STREAM_PRIORITY };
-	if ((f->flags & FRAME_EXT) == 0)
-		return true;
-	if (!ext_split(p, f->len, &ext, &rest)) {
-		session_violation(s, MUX_F_BAD_FRAME, "broken EXT block");
+	if (!split(s, f, p, 0, FRAME_BODY_MAX, &ext, &body))
 		return false;
-	}
 	while (ext_next(&ext, &it))
 		start_item(a, &it);
-	if (ext.bad) {
-		session_violation(s, MUX_F_BAD_FRAME, "broken EXT block");
-		return false;
-	}
 	if (a->window > CREDIT_MAX - s->peer.window) {
 		session_violation(s, MUX_F_FLOW, "window over 2^31-1");
 		return false;
@@ -253,31 +291,34 @@ on_start(struct mux_session *s, const struct frame *f, const uint8_t *p)
 		stream_ended(st);
 }
 
+static bool
+has_critical(struct rd *ext)
+{
+	struct ext_item it;
+
+	while (ext_next(ext, &it))
+		if (it.critical)
+			return true;
+	return false;
+}
+
 static void
 on_ok(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
 	struct mux_stream *st = find(s, f);
-	struct rd ext, rest;
-	uint32_t window;
+	struct rd ext, body;
 
-	if (st == NULL)
+	if (!split(s, f, p, 4, 4, &ext, &body) || st == NULL)
 		return;
-	rd_init(&rest, p, f->len);
-	if ((f->flags & FRAME_EXT) != 0 &&
-	    !ext_split(p, f->len, &ext, &rest)) {
-		session_violation(s, MUX_F_BAD_FRAME, "broken EXT block");
-		return;
-	}
-	window = rd_u32(&rest);
-	if (rest.bad || rest.n != 0) {
-		session_violation(s, MUX_F_BAD_FRAME, "no window");
-		return;
-	}
 	if (st->by_peer || st->accepted) {
 		blame(s, st, MUX_F_PROTOCOL);
 		return;
 	}
-	if (!credit_tx_grant(&st->tx, window)) {
+	if (has_critical(&ext)) {
+		blame(s, st, MUX_UNSUPPORTED);
+		return;
+	}
+	if (!credit_tx_grant(&st->tx, rd_u32(&body))) {
 		session_violation(s, MUX_F_FLOW, "window over 2^31-1");
 		return;
 	}
@@ -390,31 +431,33 @@ read_code(struct rd *r, char *buf, size_t cap)
 	return code;
 }
 
+/*
+ * Third-party TCP resets pass freely; opens that were never used do not,
+ * whichever frame takes them back.  False after a violation.
+ */
+static bool
+may_reset(struct mux_session *s, const struct mux_stream *st)
+{
+	if (!st->by_peer || (st->accepted && st->rx.consumed > 0) ||
+	    bucket_take(&s->resets, 1, s->now))
+		return true;
+	session_violation(s, MUX_F_ABUSE, "too many resets");
+	return false;
+}
+
 static void
 on_error(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
 	struct mux_stream *st = find(s, f);
 	char text[FRAME_TEXT_MAX + 1];
-	struct rd ext, rest;
+	struct rd ext, body;
 	uint32_t code;
 
-	rd_init(&rest, p, f->len);
-	if (((f->flags & FRAME_EXT) != 0 &&
-	    !ext_split(p, f->len, &ext, &rest)) || rest.n < 4) {
-		session_violation(s, MUX_F_BAD_FRAME, "no code");
+	if (!split(s, f, p, 4, 4 + FRAME_TEXT_MAX, &ext, &body) ||
+	    st == NULL || !may_reset(s, st))
 		return;
-	}
-	if (st == NULL)
-		return;
-	code = read_code(&rest, text, sizeof(text));
+	code = read_code(&body, text, sizeof(text));
 	stream_fail(st, 0, code, text);
-}
-
-/* Third-party TCP resets pass freely; opens that were never used do not. */
-static bool
-is_rapid_reset(const struct mux_stream *st)
-{
-	return st->by_peer && (!st->accepted || st->rx.consumed == 0);
 }
 
 static void
@@ -428,10 +471,8 @@ on_reset(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	if (st == NULL)
 		return;
 	s->stats.resets_in++;
-	if (is_rapid_reset(st) && !bucket_take(&s->resets, 1, s->now)) {
-		session_violation(s, MUX_F_ABUSE, "too many resets");
+	if (!may_reset(s, st))
 		return;
-	}
 	rd_init(&r, p, f->len);
 	code = read_code(&r, text, sizeof(text));
 	stream_fail(st, 0, code, text);
@@ -445,7 +486,7 @@ on_cancel(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	(void)p;
 	if (f->len != 0 && f->len != 4)
 		session_violation(s, MUX_F_BAD_FRAME, "illegal length");
-	else if (st != NULL)
+	else if (st != NULL && may_reset(s, st))
 		stream_fail(st, OWE_ERROR, MUX_CANCELLED, "cancelled");
 }
 
@@ -608,8 +649,10 @@ static void
 on_connect(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
 	uint16_t conn = id_conn(f->id);
+	struct rd ext, body;
 
-	(void)p;
+	if (!split(s, f, p, 0, 0, &ext, &body))
+		return;
 	if (conn == 0)
 		session_violation(s, MUX_F_ID_ZERO, "connection 0 exists");
 	else if (session_ours(s, conn))

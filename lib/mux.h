@@ -174,7 +174,11 @@ struct mux_session_ops {
 	void (*drain)(struct mux_session *, void *arg);
 	/* A PONG came; ns since the ping. */
 	void (*pong)(struct mux_session *, uint64_t rtt, void *arg);
-	/* There may be something to pull.  Only note it; do not pull here. */
+	/*
+	 * These two come in the middle of things, so they may call nothing
+	 * that changes the session or a stream.  wake: there may be something
+	 * to pull; only note it.
+	 */
 	void (*wake)(struct mux_session *, void *arg);
 	void (*tap)(struct mux_session *, const struct mux_tap *, void *arg);
 };

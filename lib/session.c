@@ -51,7 +51,8 @@ config_fill(struct mux_config *c)
 	c->keepalive_missed = count_or(c->keepalive_missed, 3);
 	c->handshake = u64_or(c->handshake, HANDSHAKE_NS);
 	c->stall = u64_or(c->stall, STALL_NS);
-	if (c->max_frame < PACE_MIN || c->max_frame > FRAME_HARD_MAX)
+	if (c->max_frame < PACE_MIN || c->max_frame > FRAME_HARD_MAX ||
+	    c->max_meta > FRAME_HARD_MAX)
 		return MUX_E_INVAL;
 
 	ids = (uint64_t)c->max_streams + c->max_open + c->max_calls;
@@ -59,7 +60,7 @@ config_fill(struct mux_config *c)
 	if (c->window == 0)
 		c->window = (uint32_t)min_u64(w, WINDOW_MAX);
 	/* every id must be backed, and no window is worth less than a page */
-	if (c->window < WINDOW_MIN || c->window > w)
+	if (c->window < WINDOW_MIN || c->window > min_u64(w, CREDIT_MAX))
 		return MUX_E_INVAL;
 	return 0;
 }
@@ -121,6 +122,7 @@ mux_session_new(const struct mux_config *cfg,
 	s->handshake_at = now + s->cfg.handshake;
 	s->keepalive = s->drain_at = NEVER;
 	s->pool = s->cfg.memory / 2;
+	s->round_no = 1;
 	s->refused.cap = s->cfg.max_calls > 64 ? s->cfg.max_calls : 64;
 	rtt_init(&s->rtt);
 	pace_init(&s->pace);
@@ -272,10 +274,14 @@ session_fatal(struct mux_session *s, int err, uint32_t code,
 		return;
 	s->err = err;
 	session_explain(s, code, detail, strlen(detail));
-	/* a peer that has not said HELLO would not know the frame, and one
-	 * that said GOODBYE does not read */
-	s->link_owed = code != 0 && err != MUX_E_GOODBYE &&
-	    s->mode == MUX_MODE_EXTENDED ? LINK_GOODBYE : 0;
+	/* a peer that has not said HELLO would not know the frame, one that
+	 * waits for our answer must have that first, and one that said
+	 * GOODBYE does not read */
+	if (code != 0 && err != MUX_E_GOODBYE &&
+	    s->mode == MUX_MODE_EXTENDED)
+		s->link_owed = (s->link_owed & LINK_HELLO) | LINK_GOODBYE;
+	else
+		s->link_owed = 0;
 	session_wake(s);
 	if (s->depth == 0 && !s->told) {
 		s->depth = 1;
@@ -295,7 +301,7 @@ session_violation(struct mux_session *s, uint32_t code, const char *detail)
 	text_str(&t, name != NULL ? name : "protocol");
 	text_str(&t, ": ");
 	text_str(&t, detail);
-	if (s->in.head_len == FRAME_HEADER) {
+	if (s->in.at_hand) {
 		const char *word = mux_frame_name(f->type);
 
 		text_str(&t, " (frame ");
@@ -349,19 +355,34 @@ mux_session_drain(struct mux_session *s, uint64_t grace, uint64_t now)
 	session_wake(s);
 }
 
+/* What has ended both ways only waits for its owner, not for the carrier. */
+static bool
+in_flight(const struct mux_session *s)
+{
+	const struct mux_stream *st;
+
+	TAILQ_FOREACH(st, &s->all, all_link)
+		if (st->send != SEND_DONE || st->recv != RECV_DONE)
+			return true;
+	return false;
+}
+
 int
 mux_session_feed_eof(struct mux_session *s, uint64_t now)
 {
 	session_enter(s, now);
 	if (s->err != 0)
 		return session_leave(s);
-	if (s->in.head_len != 0)
+	if (s->mode == MUX_MODE_HELLO && s->in.head_len != 0 &&
+	    s->in.head_len < FRAME_HEADER)
+		session_not_a_peer(s);
+	else if (s->in.head_len != 0)
 		session_fatal(s, MUX_E_LOST, MUX_F_TRUNCATED,
 		    "the carrier ended inside a frame");
 	else if (s->mode == MUX_MODE_HELLO)
 		session_fatal(s, MUX_E_LOST, 0,
 		    "the carrier ended before HELLO");
-	else if (s->n_streams > 0)
+	else if (in_flight(s))
 		session_fatal(s, MUX_E_LOST, 0, "the carrier ended");
 	else
 		session_fatal(s, MUX_E_DONE, 0, "the carrier ended");
@@ -444,6 +465,20 @@ mux_session_deadline(const struct mux_session *s)
 }
 
 static void
+tick_stalls(struct mux_session *s)
+{
+	if (s->now >= s->handshake_at)
+		session_fatal(s, MUX_E_TIMEOUT, 0,
+		    "handshake: no HELLO in time");
+	else if (s->now >= input_deadline(s))
+		session_fatal(s, MUX_E_TIMEOUT, MUX_F_STALLED,
+		    "stalled: a frame was begun and not finished");
+	else if (s->now >= output_deadline(s))
+		session_fatal(s, MUX_E_TIMEOUT, MUX_F_STALLED,
+		    "stalled: the peer takes no bytes");
+}
+
+static void
 tick_keepalive(struct mux_session *s)
 {
 	if (s->missed >= s->cfg.keepalive_missed) {
@@ -461,6 +496,10 @@ static void
 tick_drain(struct mux_session *s)
 {
 	s->drain_at = NEVER;
+	if (s->mode == MUX_MODE_HELLO) {
+		session_fatal(s, MUX_E_DONE, 0, "drained before HELLO");
+		return;
+	}
 	session_fail(s, NULL, OWE_RESET, MUX_UNAVAILABLE, "drained");
 	session_wake(s);
 }
@@ -469,20 +508,11 @@ int
 mux_session_tick(struct mux_session *s, uint64_t now)
 {
 	session_enter(s, now);
-	if (s->err != 0)
-		return session_leave(s);
-	if (s->now >= s->handshake_at)
-		session_fatal(s, MUX_E_TIMEOUT, 0,
-		    "handshake: no HELLO in time");
-	if (s->now >= input_deadline(s))
-		session_fatal(s, MUX_E_TIMEOUT, MUX_F_STALLED,
-		    "stalled: a frame was begun and not finished");
-	if (s->now >= output_deadline(s))
-		session_fatal(s, MUX_E_TIMEOUT, MUX_F_STALLED,
-		    "stalled: the peer takes no bytes");
-	if (s->now >= keepalive_deadline(s))
+	if (s->err == 0)
+		tick_stalls(s);
+	if (s->err == 0 && s->now >= keepalive_deadline(s))
 		tick_keepalive(s);
-	if (s->now >= s->drain_at)
+	if (s->err == 0 && s->now >= s->drain_at)
 		tick_drain(s);
 	return session_leave(s);
 }

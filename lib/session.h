@@ -45,6 +45,7 @@ struct input {
 	uint8_t head[FRAME_HEADER];
 	size_t head_len;
 	struct frame f;		/* valid once head_len is FRAME_HEADER */
+	bool at_hand;			/* f is what we are busy with */
 	const struct frame_row *row;	/* NULL: skip the payload */
 	uint32_t got;		/* payload bytes so far */
 	uint8_t *buf;		/* whole payloads that came in pieces */
@@ -79,6 +80,7 @@ struct mux_session {
 	uint64_t peer_mark, our_mark;	/* highest ids ever opened */
 	uint16_t peer_conn_mark;
 	struct stream_list all, owed, opening, round, next, grave;
+	uint32_t round_no;		/* of the round robin */
 	size_t n_streams, peer_live, our_live, peer_slots;
 	struct refusals refused;
 
@@ -94,7 +96,7 @@ struct mux_session {
 
 	bool draining, peer_draining;
 	bool goodbye_sent;
-	uint64_t drain_at, peer_last;	/* deadline; last id it took */
+	uint64_t drain_at, our_last, peer_last;	/* deadline; last ids taken */
 	uint64_t handshake_at, last_in;
 	unsigned missed;		/* keepalive pings without any byte */
 	uint64_t keepalive;
@@ -136,6 +138,9 @@ bool session_ours(const struct mux_session *s, uint64_t id);
 /* Largest DATA payload now. */
 uint32_t session_frame_size(const struct mux_session *s);
 
+/* session_in.c: what began with other bytes than a frame's. */
+void session_not_a_peer(struct mux_session *s);
+
 /* handlers.c */
 void session_handle(struct mux_session *s, const struct frame *f,
     const uint8_t *payload);
@@ -151,18 +156,23 @@ void session_note_size(struct mux_session *s, struct mux_stream *st,
 struct mux_stream *stream_new(struct mux_session *s, bool by_peer);
 void stream_owe(struct mux_stream *st, uint8_t what);
 void stream_schedule(struct mux_stream *st);
+/* What this round lets it send. */
+void stream_quantum(struct mux_stream *st);
 /* The account of memory after any change of the receiving ledger. */
 void stream_account(struct mux_stream *st);
 /* How far the charge of this stream may go now. */
 uint32_t stream_cap(const struct mux_stream *st);
 /* Takes it off the wire and the lists when nothing is left to do. */
 void stream_settle(struct mux_stream *st);
-/* Both halves end; the peer is owed what `owed` says (0: it knows). */
+/* Both halves end; the peer is owed what `owed` says (0: it knows).  Until
+ * that is sent the id stays in the table: the peer may say the same. */
 void stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
     const char *text);
 /* The same, and the owner is told with reset(). */
 void stream_fail(struct mux_stream *st, uint8_t owed, uint32_t code,
     const char *text);
+/* The peer said so itself: what we owed it is void. */
+void stream_forget(struct mux_stream *st);
 void stream_ended(struct mux_stream *st);	/* END or FIN came */
 void stream_free_now(struct mux_stream *st);
 

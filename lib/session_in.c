@@ -7,21 +7,22 @@
  */
 #include <stdlib.h>
 
+#include "bytes.h"
 #include "session.h"
 #include "text.h"
 
 /* ---- before the first frame is through ---- */
 
 /* The bytes that a stranger began with are the best hint of what it is. */
-static void
-not_a_peer(struct mux_session *s)
+void
+session_not_a_peer(struct mux_session *s)
 {
 	char buf[80];
 	struct text t;
 
 	text_init(&t, buf, sizeof(buf));
 	text_str(&t, "not a mux peer: it began with \"");
-	text_bytes(&t, s->in.head, FRAME_HEADER);
+	text_bytes(&t, s->in.head, s->in.head_len);
 	text_str(&t, "\"");
 	session_fatal(s, MUX_E_PROTOCOL, MUX_F_HELLO_ORDER, buf);
 }
@@ -43,15 +44,17 @@ first_header(struct mux_session *s)
 	bool s0 = f->type <= FT_CANCEL && f->len <= FRAME_HARD_MAX;
 
 	if (is_hello(s)) {
-		if (f->len <= FRAME_HELLO_MAX)
-			return true;
-		session_violation(s, MUX_F_FRAME_SIZE, "HELLO over 4 KiB");
-		return false;
+		if ((f->flags & FRAME_KNOWN) != FRAME_EXT)
+			session_violation(s, MUX_F_BAD_FRAME, "illegal flag");
+		else if (f->len > FRAME_HELLO_MAX)
+			session_violation(s, MUX_F_FRAME_SIZE,
+			    "HELLO over 4 KiB");
+		return s->err == 0;
 	}
 	if (s->cfg.initiator)
 		s0 = f->type == FT_PONG && f->id == 0 && f->len == 0;
 	if (!s0) {
-		not_a_peer(s);
+		session_not_a_peer(s);
 		return false;
 	}
 	if (s->cfg.require_hello) {
@@ -85,7 +88,7 @@ check_length(struct mux_session *s)
 {
 	const struct frame_row *row = s->in.row;
 	const struct frame *f = &s->in.f;
-	uint32_t max = row->max;
+	uint32_t code = MUX_F_BAD_FRAME, max = row->max;
 
 	if (f->len > s->cfg.max_frame) {
 		session_violation(s, MUX_F_FRAME_SIZE,
@@ -94,13 +97,15 @@ check_length(struct mux_session *s)
 	}
 	if (max == LEN_FRAME)
 		return true;
-	if (max == LEN_EXT)
-		max = (f->flags & FRAME_EXT) == 0 ? 4 + FRAME_TEXT_MAX :
-		    s->cfg.max_meta + FRAME_EXT_SLACK;
+	if (max == LEN_EXT && (f->flags & FRAME_EXT) == 0) {
+		max = FRAME_BODY_MAX;
+	} else if (max == LEN_EXT) {
+		max = s->cfg.max_meta + FRAME_EXT_SLACK;
+		code = f->len > max ? MUX_F_METADATA : code;
+	}
 	if (f->len >= row->min && f->len <= max)
 		return true;
-	session_violation(s, row->max == LEN_EXT && f->len > max ?
-	    MUX_F_METADATA : MUX_F_BAD_FRAME, "illegal payload length");
+	session_violation(s, code, "illegal payload length");
 	return false;
 }
 
@@ -113,7 +118,9 @@ check_id(struct mux_session *s)
 	if ((ids & ID_FREE) != 0)
 		return true;
 	if (id_local(id) == 0 && (ids & ID_CONN) == 0) {
-		session_violation(s, MUX_F_ID_ZERO, "id 0 names nothing");
+		/* credit is per id: that rule has a code of its own */
+		session_violation(s, s->in.f.type == FT_CREDIT ? MUX_F_FLOW :
+		    MUX_F_ID_ZERO, "id 0 names nothing");
 		return false;
 	}
 	if (id_local(id) != 0 && ids == ID_CONN) {
@@ -173,6 +180,7 @@ begin_frame(struct mux_session *s)
 {
 	frame_get(s->in.head, &s->in.f);
 	s->in.got = 0;
+	s->in.at_hand = true;
 	s->in.foreign = false;
 	s->in.st = NULL;
 	s->stats.frames_in++;
@@ -200,6 +208,7 @@ end_frame(struct mux_session *s, const uint8_t *payload)
 		s->stats.skipped++;
 		session_glitch(s);
 	}
+	s->in.at_hand = false;
 }
 
 /* Payloads are kept only where a handler wants them whole, and only as they
@@ -242,8 +251,13 @@ feed_header(struct mux_session *s, const uint8_t *p, size_t n)
 		s->in.began = s->now;
 	memcpy(s->in.head + s->in.head_len, p, k);
 	s->in.head_len += k;
-	if (s->in.head_len < FRAME_HEADER)
+	if (s->in.head_len < FRAME_HEADER) {
+		/* a stranger may wait for an answer to fewer bytes */
+		if (s->mode == MUX_MODE_HELLO && s->in.head_len >= 4 &&
+		    get_le32(s->in.head) > FRAME_HARD_MAX)
+			session_not_a_peer(s);
 		return k;
+	}
 	begin_frame(s);
 	if (s->err == 0 && s->in.f.len == 0) {
 		session_tap(s, false, &s->in.f, p, 0, 0);

@@ -70,8 +70,11 @@ emit_goodbye(struct mux_session *s)
 
 	if (p == NULL)
 		return false;
+	/* what was opened since the first one was dropped: never say more */
+	if (!s->goodbye_sent)
+		s->our_last = s->peer_mark;
 	put_le32(p, s->code);
-	put_le64(p + 4, s->peer_mark);
+	put_le64(p + 4, s->our_last);
 	memcpy(p + 12, s->error, len);
 	frame_end(s, p, FT_GOODBYE, 0, 12 + len);
 	s->goodbye_sent = true;
@@ -323,8 +326,13 @@ emit_open(struct mux_session *s, struct mux_stream *st)
 		return false;
 	f.id = s->our_mark == 0 ? (s->cfg.initiator ? 1 : 2) :
 	    s->our_mark + 2;
-	if (f.id > ID_LOCAL_MAX || table_put(&s->ids, f.id, st) < 0) {
-		stream_fail(st, 0, MUX_INTERNAL, "no memory or no ids left");
+	if (f.id > ID_LOCAL_MAX) {
+		session_fatal(s, MUX_E_LOST, MUX_F_IDS_EXHAUSTED,
+		    "ids exhausted");
+		return false;
+	}
+	if (table_put(&s->ids, f.id, st) < 0) {
+		stream_fail(st, 0, MUX_INTERNAL, "no memory");
 		return true;
 	}
 	s->our_mark = st->id = f.id;
@@ -358,12 +366,12 @@ emit_opens(struct mux_session *s)
 static void
 new_round(struct mux_session *s)
 {
-	int64_t frame = session_frame_size(s);
 	struct mux_stream *st, *next;
 
+	s->round_no++;
 	for (st = TAILQ_FIRST(&s->next); st != NULL; st = next) {
 		next = TAILQ_NEXT(st, data_link);
-		st->deficit += frame * (st->priority + 1);
+		stream_quantum(st);
 		if (st->deficit <= 0)
 			continue;
 		TAILQ_REMOVE(&s->next, st, data_link);
@@ -475,8 +483,10 @@ emit_all_data(struct mux_session *s)
 
 	if (s->paused_peer)
 		return;
-	/* one foreign payload at a time may be on its way to the kernel */
-	while (s->foreign_len == 0 && (st = next_stream(s)) != NULL)
+	/* one foreign payload at a time may be on its way to the kernel, and
+	 * an owner that is asked may put an end to it all */
+	while (s->err == 0 && s->foreign_len == 0 &&
+	    (st = next_stream(s)) != NULL)
 		if (!emit_data(s, st))
 			return;
 }

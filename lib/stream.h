@@ -42,6 +42,7 @@ struct mux_stream {
 	struct credit_rx rx;
 	uint64_t small_at, big_at;	/* last payload <= 4 KiB, > 16 KiB */
 	int64_t deficit;		/* of the round robin, bytes */
+	uint32_t round_no;		/* the last that gave it a quantum */
 	char *text;	/* target until START, reason until RESET or ERROR */
 	uint32_t code;			/* of the RESET, ERROR or STOP owed */
 	uint32_t stop_code;
@@ -55,6 +56,7 @@ struct mux_stream {
 	bool paused_peer, paused_us;
 	bool in_owed, in_data, in_opening;	/* list membership */
 	bool wire_live;			/* counts against the limit */
+	bool end_sent;			/* before it was killed */
 	bool dead;			/* in the graveyard */
 	uint64_t charged;		/* what the session's pool gave it */
 	TAILQ_ENTRY(mux_stream) all_link;

@@ -75,10 +75,24 @@ stream_schedule(struct mux_stream *st)
 		    data_link);
 		return;
 	}
-	/* whoever comes back joins this round, with one quantum at most */
-	st->deficit = (int64_t)session_frame_size(s) * (st->priority + 1);
-	TAILQ_INSERT_TAIL(&s->round, st, data_link);
+	/* whoever comes back joins this round, but no round gives twice:
+	 * those who come and go would starve those who stay */
+	if (st->round_no != s->round_no)
+		stream_quantum(st);
+	TAILQ_INSERT_TAIL(st->deficit > 0 ? &s->round : &s->next, st,
+	    data_link);
 	session_wake(s);
+}
+
+void
+stream_quantum(struct mux_stream *st)
+{
+	struct mux_session *s = st->session;
+	int64_t quantum = session_frame_size(s);
+
+	quantum *= st->priority + 1;
+	st->deficit = st->deficit < 0 ? st->deficit + quantum : quantum;
+	st->round_no = s->round_no;
 }
 
 static void
@@ -125,9 +139,9 @@ stream_cap(const struct mux_stream *st)
 
 /* ---- endings ---- */
 
-/* Leaves the wire: its id is "closed" from now on. */
+/* Nothing that is under way looks at it any more. */
 static void
-leave_wire(struct mux_stream *st)
+detach(struct mux_stream *st)
 {
 	struct mux_session *s = st->session;
 
@@ -135,18 +149,19 @@ leave_wire(struct mux_stream *st)
 		s->in.st = NULL;
 	if (s->calm_by == st)
 		s->calm_by = NULL;
-	if (st->id != 0)
-		table_del(&s->ids, st->id);
 }
 
+/* Its id is "closed" from now on. */
 static void
-uncount(struct mux_stream *st)
+leave_wire(struct mux_stream *st)
 {
 	struct mux_session *s = st->session;
 
 	if (!st->wire_live)
 		return;
 	st->wire_live = false;
+	if (st->id != 0)
+		table_del(&s->ids, st->id);
 	if (st->by_peer)
 		s->peer_live--;
 	else
@@ -177,11 +192,27 @@ stream_settle(struct mux_stream *st)
 {
 	if (!stream_over(st))
 		return;
+	detach(st);
 	leave_wire(st);
-	uncount(st);
 	stream_account(st);
 	if (!st->attached)
 		bury(st);
+}
+
+static void
+unlink_owed(struct mux_stream *st)
+{
+	if (st->in_owed)
+		TAILQ_REMOVE(&st->session->owed, st, owed_link);
+	st->in_owed = false;
+	st->owed = 0;
+}
+
+void
+stream_forget(struct mux_stream *st)
+{
+	unlink_owed(st);
+	stream_settle(st);
 }
 
 void
@@ -189,17 +220,14 @@ stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
     const char *text)
 {
 	unlink_data(st);
-	leave_wire(st);
+	detach(st);
+	st->end_sent = st->send == SEND_DONE;
 	stream_set_send(st, SEND_DONE);
 	stream_set_recv(st, RECV_DONE);
-	if (st->in_owed) {
-		TAILQ_REMOVE(&st->session->owed, st, owed_link);
-		st->in_owed = false;
-	}
+	unlink_owed(st);
 	/* a peer that never heard of it must not hear of its end */
 	if (st->id == 0)
 		owed = 0;
-	st->owed = 0;
 	st->code = code;
 	free(st->text);
 	st->text = owed != 0 && text != NULL && text[0] != '\0' ?
@@ -254,8 +282,9 @@ mux_stream_open(struct mux_session *s, const struct mux_open *o,
 		return MUX_E_CLOSED;
 	if (s->mode != MUX_MODE_EXTENDED)
 		return MUX_E_STATE;
+	/* the peer counts what is on the wire, we what takes our memory */
 	if (s->our_live >= s->peer.max_streams ||
-	    s->our_live >= s->cfg.max_open)
+	    s->n_streams - s->peer_slots >= s->cfg.max_open)
 		return MUX_E_LIMIT;
 	if ((st = stream_new(s, false)) == NULL)
 		return MUX_E_NOMEM;
@@ -306,7 +335,7 @@ mux_stream_accept(struct mux_stream *st)
 void
 mux_stream_refuse(struct mux_stream *st, uint32_t code, const char *text)
 {
-	if (st->session == NULL || st->accepted ||
+	if (st->session == NULL || !st->by_peer || st->accepted ||
 	    (st->send == SEND_DONE && st->recv == RECV_DONE))
 		return;
 	st->session->stats.refused++;
@@ -376,6 +405,7 @@ mux_stream_reset(struct mux_stream *st, uint32_t code, const char *text)
 	    (st->send == SEND_DONE && st->recv == RECV_DONE))
 		return;
 	stream_kill(st, refusal ? OWE_ERROR : OWE_RESET, code, text);
+	stream_settle(st);	/* one that was never sent is over */
 }
 
 int
