@@ -22,7 +22,11 @@ session_not_a_peer(struct mux_session *s)
 
 	text_init(&t, buf, sizeof(buf));
 	text_str(&t, "not a mux peer: it began with \"");
-	text_bytes(&t, s->in.head, s->in.head_len);
+	for (size_t i = 0; i < s->in.head_len; i++)
+		if (s->in.head[i] != 0)
+			text_bytes(&t, s->in.head + i, 1);
+		else
+			text_str(&t, "\\0");	/* the text ends at a NUL */
 	text_str(&t, "\"");
 	session_fatal(s, MUX_E_PROTOCOL, MUX_F_HELLO_ORDER, buf);
 }
