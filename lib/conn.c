@@ -76,12 +76,6 @@ conn_out_pipe(struct mux_conn *c)
 	return conn_pipe(c, &c->out_pipe);
 }
 
-const struct mux_stream *
-conn_moving(const struct mux_conn *c)
-{
-	return c->moving;
-}
-
 bool
 conn_is_over(const struct mux_conn *c)
 {

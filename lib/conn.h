@@ -39,9 +39,6 @@ void conn_later(struct mux_conn *c, struct conn_user *u);
 bool conn_splices(const struct mux_conn *c);
 /* The pipe towards the carrier, made on first use; NULL: copy. */
 struct pipe *conn_out_pipe(struct mux_conn *c);
-/* The stream whose payload is on its way from the carrier through a pipe:
- * the session has counted it, and perhaps told its end, before take(). */
-const struct mux_stream *conn_moving(const struct mux_conn *c);
 /* True once the end of the connection was met, by whomever. */
 bool conn_is_over(const struct mux_conn *c);
 

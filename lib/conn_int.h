@@ -29,7 +29,6 @@ struct mux_conn {
 	uint64_t farewell_at;
 	uint8_t *block;			/* room R2, made on first use */
 	struct pipe in_pipe, out_pipe;
-	const struct mux_stream *moving;
 	unsigned busy;			/* calls of ours on the stack */
 	unsigned small_reads;		/* reads left to be small */
 	uint8_t state;			/* enum conn_state */

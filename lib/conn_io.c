@@ -81,17 +81,14 @@ static ssize_t
 move(struct mux_conn *c, struct mux_stream *st, size_t n)
 {
 	const struct mux_stream_ops *ops = mux_stream_ops(st);
-	void *arg = mux_stream_arg(st);
 	ssize_t r;
 
 	r = pipe_from(&c->in_pipe, c->io.in, min_size(n, PIPE_SIZE));
 	if (r <= 0)
 		return read_failed(c, r, errno);
-	c->moving = st;
-	mux_session_moved(c->session, (size_t)r, mux_loop_now(c->loop));
-	c->moving = NULL;
-	ops->take(st, c->in_pipe.rd, (size_t)r, arg);
+	ops->take(st, c->in_pipe.rd, (size_t)r, mux_stream_arg(st));
 	c->in_pipe.held -= (size_t)r;
+	mux_session_moved(c->session, (size_t)r, mux_loop_now(c->loop));
 	c->small_reads = SMALL_READS;
 	c->one_header = (size_t)r == n;
 	c->mid_move = !c->one_header;

@@ -65,9 +65,6 @@ sink_check_end(struct mux_relay *r)
 
 	if (!r->eof || r->sink != SINK_OPEN || r->rest.len > 0)
 		return;
-	/* The END of a frame whose payload take() has yet to see. */
-	if (r->conn != NULL && conn_moving(r->conn) == r->stream)
-		return;
 	r->sink = SINK_ENDED;
 	if (r->io.in != r->io.out)
 		relay_unwatch_out(r);
@@ -188,7 +185,6 @@ sink_take(struct mux_stream *st, int fd, size_t n, void *arg)
 	if (done > 0)
 		sink_left(r, done);
 	sink_unpipe(r, fd, n - done);
-	sink_check_end(r);
 }
 
 void
