@@ -36,8 +36,7 @@ sorted()
 
 same()		# NAME FILE FILE: lists; what is in one of them only
 {
-	verdict "$1" "$(comm -23 "$2" "$3" | sed 's/$/: only in the first/
-	    s/^[ 	]*//'
+	verdict "$1" "$(comm -23 "$2" "$3" | sed 's/$/: only in the first/'
 	    comm -13 "$2" "$3" | sed 's/$/: only in the second/')"
 }
 
@@ -69,7 +68,7 @@ sed -n '/typedef/d; s/^[^(]*\(mux_[a-z0-9_]*\) *(.*/\1/p' \
     "$tmp/declarations" | sorted > "$tmp/declared"
 sed -n 's/^ *typedef[^(]*\(mux_[a-z0-9_]*\) *(.*/\1/p' \
     "$tmp/declarations" | sorted > "$tmp/types"
-sed -n 's/^[ 	]*\(mux_[a-z0-9_]*\);.*/\1/p' lib/mux.map |
+sed -n 's/^[[:space:]]*\(mux_[a-z0-9_]*\);.*/\1/p' lib/mux.map |
     sorted > "$tmp/mapped"
 nm -D --defined-only "$so" | awk '$2 != "A" { print $3 }' |
     sed 's/@.*//' | sorted > "$tmp/exported"
