@@ -165,5 +165,28 @@ for page in man/*.3; do
 	verdict "${page##*/}: its synopsis agrees with the headers" "$wrong"
 done
 
+# A field is described on a page that names its struct.
+perl -0ne 's/\/\*.*?\*\///sg;
+    while (/struct\ (mux_\w+)\ \{(.*?)\n\};/sg) {
+	my ($struct, $body) = ($1, $2);
+	$body =~ s/\(\*(\w+)\)\([^;]*\)/ $1/sg;
+	for (split /;/, $body) {
+		print "$struct $1\n" while /(\w+)\s*(?:\[\w*\])?\s*(?:,|$)/g;
+	}
+    }' lib/mux.h lib/mux_io.h > "$tmp/fields"
+verdict "there are fields to look for" \
+    "$([ "$(wc -l < "$tmp/fields")" -gt 100 ] || cat "$tmp/fields")"
+verdict "every field of a struct is on a page" "$(
+	while read -r struct field; do
+		grep -l "struct $struct\$" man/*.3 | xargs -r grep -qE \
+		    "^\.(It )?F[ano] .*\b$field\b" ||
+		    echo "$struct: $field"
+	done < "$tmp/fields")"
+verdict "every constant is on a page" "$(
+	grep -ohE '\bMUX_[A-Z_]+' lib/mux.h lib/mux_io.h | sorted |
+	    grep -vE '_H$|^MUX_[A-Z]_$' | while read -r name; do
+		grep -q "$name" man/*.3 man/mux.7 || echo "$name"
+	done)"
+
 echo "1..$n"
 exit $bad
