@@ -88,6 +88,7 @@ tunnel_opts_config(const struct tunnel_opts *o, struct mux_config *cfg)
 
 	*cfg = (struct mux_config){ .size = sizeof(*cfg) };
 	cfg->initiator = true;
+	cfg->agent = "muxctl/" MUX_VERSION;
 	/* Nobody opens anything towards us. */
 	cfg->max_streams = MUX_NONE;
 	cfg->max_calls = MUX_NONE;

@@ -17,6 +17,7 @@
 #define WINDOW_MIN		(4u * 1024u)
 #define WINDOW_MAX		(64u * 1024u)
 #define FRAME_RATE_MIN		1024u	/* bytes per second of a frame */
+#define LEGACY_CALLS		65536u	/* unanswered, of an S0 peer */
 #define GLITCHES		10000u
 #define GLITCHES_PER_S		330u
 #define RESETS			1000u
@@ -123,7 +124,6 @@ mux_session_new(const struct mux_config *cfg,
 	s->keepalive = s->drain_at = NEVER;
 	s->pool = s->cfg.memory / 2;
 	s->round_no = 1;
-	s->refused.cap = s->cfg.max_calls > 64 ? s->cfg.max_calls : 64;
 	rtt_init(&s->rtt);
 	pace_init(&s->pace);
 	bucket_init(&s->glitches, GLITCHES, GLITCHES_PER_S);
@@ -529,22 +529,44 @@ mux_session_ping(struct mux_session *s, uint64_t now)
 
 /* ---- refusals, tap, figures ---- */
 
+/* A plain S0 peer was told of no limit, but there is one all the same. */
+static size_t
+most_refusals(const struct mux_session *s)
+{
+	if (s->mode == MUX_MODE_LEGACY)
+		return LEGACY_CALLS;
+	return s->cfg.max_calls > 64 ? s->cfg.max_calls : 64;
+}
+
+static bool
+refusals_grow(struct refusals *r)
+{
+	size_t cap = r->cap == 0 ? 64 : 2 * r->cap;
+	struct refusal *q = calloc(cap, sizeof(*q));
+
+	if (q == NULL)
+		return false;
+	for (size_t i = 0; i < r->n; i++)
+		q[i] = r->q[(r->head + i) % r->cap];
+	free(r->q);
+	*r = (struct refusals){ .q = q, .cap = cap, .n = r->n };
+	return true;
+}
+
 void
 session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
     uint8_t type, bool end)
 {
 	struct refusals *r = &s->refused;
 
-	if (r->q == NULL)
-		r->q = calloc(r->cap, sizeof(*r->q));
-	if (r->q == NULL) {
-		session_fatal(s, MUX_E_PROTOCOL, MUX_INTERNAL,
-		    "internal: no memory for a refusal");
-		return;
-	}
-	if (r->n == r->cap) {
+	if (r->n == most_refusals(s)) {
 		session_violation(s, MUX_F_CALL_LIMIT,
 		    "more calls than were announced wait for an answer");
+		return;
+	}
+	if (r->n == r->cap && !refusals_grow(r)) {
+		session_fatal(s, MUX_E_PROTOCOL, MUX_INTERNAL,
+		    "internal: no memory for a refusal");
 		return;
 	}
 	r->q[(r->head + r->n++) % r->cap] =

@@ -36,7 +36,7 @@ struct refusal {
 };
 
 struct refusals {
-	struct refusal *q;	/* a ring of cap entries, made on first use */
+	struct refusal *q;	/* a ring of cap entries that grows */
 	size_t cap, head, n;
 };
 

@@ -331,6 +331,27 @@ legacy_limits(void)
 	raw_free(&r);
 }
 
+/* Nobody told an S0 client how many calls it may have on their way. */
+static void
+legacy_pipeline(void)
+{
+	enum { N = 2000 };
+	static uint8_t calls[N * HEAD];
+	uint64_t n = 0;
+	struct wire w;
+	struct raw r;
+
+	for (unsigned i = 0; i < N; i++)
+		put_head(calls + i * HEAD, REQUEST, 0, i + 1, 0);
+	raw_new(&r, NULL, false);
+	raw_bytes(&r, calls, sizeof(calls));
+	while (raw_next(&r, &w) && w.type == ERROR && w.id == n + 1)
+		n++;
+	is_u64(n, N, "as many Errors as pipelined Requests, in order");
+	ok(r.err == 0, "and the link lives");
+	raw_free(&r);
+}
+
 static void
 legacy_client(void)
 {
@@ -548,6 +569,7 @@ main(void)
 	keepalive_of(20000, UINT64_MAX, 20 * SEC);
 	legacy_server();
 	legacy_limits();
+	legacy_pipeline();
 	legacy_client();
 	require_hello();
 	strangers();
