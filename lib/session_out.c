@@ -202,7 +202,7 @@ emit_credit(struct mux_session *s, struct mux_stream *st)
 {
 	uint32_t n = credit_rx_worth(&st->rx, stream_cap(st));
 
-	/* worth it when it was owed, but the pool went elsewhere since */
+	/* worth it when it was owed, but somebody interactive came since */
 	if (n == 0)
 		return true;
 	if (!emit_u32(s, st, FT_CREDIT, n))

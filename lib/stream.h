@@ -58,7 +58,7 @@ struct mux_stream {
 	bool wire_live;			/* counts against the limit */
 	bool end_sent;			/* before it was killed */
 	bool dead;			/* in the graveyard */
-	uint64_t charged;		/* what the session's pool gave it */
+	uint64_t reserved;		/* of the session's pool */
 	TAILQ_ENTRY(mux_stream) all_link;
 	TAILQ_ENTRY(mux_stream) owed_link;
 	TAILQ_ENTRY(mux_stream) data_link;	/* data, opening or grave */

@@ -110,31 +110,52 @@ unlink_data(struct mux_stream *st)
 
 /* ---- memory ---- */
 
+/* A window is reserved when it grows, so that granting it cannot fail; one
+ * that shrank is when its surplus has come and gone. */
 void
 stream_account(struct mux_stream *st)
 {
 	struct mux_session *s = st->session;
 	uint64_t charge, excess;
 
-	charge = st->recv == RECV_OPEN ? credit_rx_charge(&st->rx) :
+	charge = st->recv == RECV_OPEN ?
+	    max_u64(credit_rx_charge(&st->rx), st->rx.window) :
 	    credit_rx_buffered(&st->rx);
 	if (!st->attached && st->recv == RECV_DONE)
 		charge = 0;
 	excess = charge > s->cfg.window ? charge - s->cfg.window : 0;
-	s->pool_used = s->pool_used - st->charged + excess;
-	st->charged = excess;
+	s->pool_used = s->pool_used - st->reserved + excess;
+	st->reserved = excess;
 	assert(s->pool_used <= s->pool);
 }
 
+/*
+ * Beyond its first window a stream may have half of what is free or its own:
+ * so k of them come to pool / (k + 1) each, whoever comes late finds as much,
+ * and those that were there give way as they consume.
+ */
+static void
+resize(struct mux_stream *st)
+{
+	struct mux_session *s = st->session;
+	uint64_t left = s->pool - s->pool_used;
+	uint64_t most = s->cfg.window + (st->reserved + left) / 2;
+
+	if (st->rx.window > most)
+		st->rx.window = (uint32_t)most;
+	else
+		st->rx.window = credit_rx_grown(&st->rx, s->now, s->rtt.srtt,
+		    s->rtt.min, min_u64(left / 4, most - st->rx.window));
+}
+
+/* How far the charge may go now. */
 uint32_t
 stream_cap(const struct mux_stream *st)
 {
 	const struct mux_session *s = st->session;
-	uint64_t cap = s->cfg.window + st->charged + s->pool - s->pool_used;
 
-	if (s->now < s->calm_until && s->calm_by != st)
-		cap = min_u64(cap, CREDIT_CALM);
-	return (uint32_t)min_u64(cap, UINT32_MAX);
+	return s->now < s->calm_until && s->calm_by != st ? CREDIT_CALM :
+	    UINT32_MAX;
 }
 
 /* ---- endings ---- */
@@ -362,11 +383,11 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 		return;
 	assert(n <= credit_rx_buffered(&st->rx));
 	credit_rx_consume(&st->rx, n);
+	if (st->recv == RECV_OPEN)
+		resize(st);
 	stream_account(st);
 	if (st->recv != RECV_OPEN)
 		return;
-	st->rx.window = credit_rx_grown(&st->rx, s->now, s->rtt.srtt,
-	    s->rtt.min, (s->pool - s->pool_used) / 4);
 	if (credit_rx_worth(&st->rx, stream_cap(st)) > 0)
 		stream_owe(st, OWE_CREDIT);
 	/* a path that carries something is measured once a second */

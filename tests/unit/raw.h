@@ -466,15 +466,18 @@ static inline void
 raw_frame(struct raw *r, unsigned type, unsigned flags, uint64_t id,
     const void *p, size_t n)
 {
-	uint8_t *buf = malloc(HEAD + n);
+	static uint8_t buf[HEAD + 256 * KIB];
 
-	if (buf == NULL)
-		abort();
 	put_head(buf, type, flags, id, n);
-	if (n > 0)
-		memcpy(buf + HEAD, p, n);
-	raw_bytes(r, buf, HEAD + n);
-	free(buf);
+	/* in one piece, if it fits */
+	if (n <= sizeof(buf) - HEAD) {
+		if (n > 0)
+			memcpy(buf + HEAD, p, n);
+		raw_bytes(r, buf, HEAD + n);
+		return;
+	}
+	raw_bytes(r, buf, HEAD);
+	raw_bytes(r, p, n);
 }
 
 static inline void
@@ -492,17 +495,16 @@ raw_u32(struct raw *r, unsigned type, uint64_t id, uint32_t v)
 	raw_frame(r, type, 0, id, p, 4);
 }
 
-/* n bytes of 'd'. */
+/* n bytes of 'd', up to a MiB. */
 static inline void
 raw_data(struct raw *r, uint64_t id, unsigned flags, size_t n)
 {
-	uint8_t *p = malloc(n + 1);
+	static uint8_t p[MIB];
 
-	if (p == NULL)
+	if (n > sizeof(p))
 		abort();
 	memset(p, 'd', n);
 	raw_frame(r, DATA, flags, id, p, n);
-	free(p);
 }
 
 static inline void
@@ -546,10 +548,13 @@ raw_greet(struct raw *r, const struct mux_config *cfg, bool initiator,
 		abort();
 }
 
+/* With windows of 64 KiB both ways. */
 static inline void
 raw_begin(struct raw *r, bool initiator)
 {
-	raw_greet(r, NULL, initiator, NULL);
+	static const struct mux_config cfg = { .memory = 128 * MIB };
+
+	raw_greet(r, &cfg, initiator, NULL);
 }
 
 /* The first id that the peer, or the session, opens. */
