@@ -119,10 +119,11 @@ equals(void)
 static void
 comers_and_goers(void)
 {
+	struct greeting g = { .window = 20000 };
 	uint64_t least = UINT64_MAX;
 	struct raw r;
 
-	raw_begin(&r, false);
+	raw_greet(&r, NULL, false, &g);
 	for (unsigned i = 0; i < 9; i++)
 		endless(&r, 2 * i + 1, i == 8 ? INT32_MAX - W : 0);
 	forget();
