@@ -277,6 +277,9 @@ stream_ended(struct mux_stream *st)
 {
 	stream_set_recv(st, RECV_DONE);
 	st->owed &= (uint8_t)~(OWE_CREDIT | OWE_STOP);
+	/* it may have been waiting for room in the output */
+	if (st->owed == 0)
+		unlink_owed(st);
 	stream_account(st);
 	/* also to whoever said STOP: it may release the stream from now on */
 	if (st->attached && st->ops->eof != NULL)
