@@ -183,7 +183,6 @@ static void
 begin_frame(struct mux_session *s)
 {
 	frame_get(s->in.head, &s->in.f);
-	s->in.got = 0;
 	s->in.at_hand = true;
 	s->in.foreign = false;
 	s->in.st = NULL;
@@ -251,8 +250,10 @@ feed_header(struct mux_session *s, const uint8_t *p, size_t n)
 {
 	size_t k = min_size(n, FRAME_HEADER - s->in.head_len);
 
-	if (s->in.head_len == 0)
+	if (s->in.head_len == 0) {
 		s->in.began = s->now;
+		s->in.got = 0;	/* else the last frame would buy it time */
+	}
 	memcpy(s->in.head + s->in.head_len, p, k);
 	s->in.head_len += k;
 	if (s->in.head_len < FRAME_HEADER) {

@@ -123,7 +123,8 @@ put_tag_n(uint8_t *p, unsigned tag, uint64_t v, size_t len)
 	return put_tag(p, tag, value, len);
 }
 
-/* What a HELLO says; 0 leaves the tag out. */
+/* What a HELLO says; 0 leaves the tag out, NO_MORE says 0. */
+#define NO_MORE	UINT32_MAX
 struct greeting {
 	uint32_t window, max_frame, max_streams, max_calls, max_meta;
 	uint32_t keepalive;
@@ -142,7 +143,8 @@ put_hello(uint8_t *p, bool initiator, const struct greeting *g)
 	n += put_tag(p + n, 0x01 | CRITICAL, "MUX1\1\0\1", 8);
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
 		if (tags[i].v != 0)
-			n += put_tag_n(p + n, tags[i].tag, tags[i].v, 4);
+			n += put_tag_n(p + n, tags[i].tag,
+			    tags[i].v == NO_MORE ? 0 : tags[i].v, 4);
 	put_n(p + HEAD, n - HEAD - 4, 4);
 	put_head(p, initiator ? PING : PONG, EXT, 0, n - HEAD);
 	return n;
