@@ -90,13 +90,28 @@ ext_begin(struct wr *w)
 }
 
 void
-ext_put(struct wr *w, uint16_t tag, const void *value, size_t len)
+wr_bytes(struct wr *w, const void *p, size_t n)
+{
+	assert(w->cap - w->n >= n);
+	if (n > 0)
+		memcpy(w->p + w->n, p, n);
+	w->n += n;
+}
+
+void
+ext_open(struct wr *w, uint16_t tag, size_t len)
 {
 	assert(len <= UINT16_MAX && w->cap - w->n >= EXT_ROOM(len));
 	put_le16(w->p + w->n, tag);
 	put_le16(w->p + w->n + 2, (uint16_t)len);
-	memcpy(w->p + w->n + 4, value, len);
-	w->n += EXT_ROOM(len);
+	w->n += 4;
+}
+
+void
+ext_put(struct wr *w, uint16_t tag, const void *value, size_t len)
+{
+	ext_open(w, tag, len);
+	wr_bytes(w, value, len);
 }
 
 void

@@ -11,6 +11,7 @@
 #define META_ENTRIES	128u
 #define META_KEY	256u
 #define META_VALUE	(16u * 1024u)
+#define META_TOTAL	(64u * 1024u)	/* keys and values */
 
 enum ext_tag {
 	TAG_MAGIC = 0x01,
@@ -26,12 +27,22 @@ enum ext_tag {
 	TAG_AGENT = 0x1a,
 	TAG_METHOD = 0x20,
 	TAG_META = 0x21,
+	TAG_STREAMS = 0x22,
+	TAG_DEADLINE = 0x23,
+	TAG_NONCE = 0x24,
 	TAG_PRIORITY = 0x25,
 	TAG_WINDOW = 0x26,
 	TAG_PARENT = 0x27,
 	TAG_MODE = 0x28,
-	TAG_TARGET = 0x29
+	TAG_TARGET = 0x29,
+	TAG_EXIT = 0x2b,
+	TAG_RULE = 0x2c,
+	TAG_ARG = 0x2d,
+	TAG_STDERR = 0x2e,
+	TAG_USAGE = 0x2f
 };
+
+#define MODE_ONE_WAY	2u	/* bits of MODE */
 
 struct ext_item {
 	uint16_t tag;		/* without the critical bit */
@@ -61,6 +72,9 @@ void wr_init(struct wr *w, uint8_t *p, size_t cap);
 /* Begins the block; ext_end() patches its length. */
 void ext_begin(struct wr *w);
 void ext_put(struct wr *w, uint16_t tag, const void *value, size_t len);
+/* The same in pieces: the head of a tag, then its value. */
+void ext_open(struct wr *w, uint16_t tag, size_t len);
+void wr_bytes(struct wr *w, const void *p, size_t n);
 void ext_end(struct wr *w);
 #define EXT_ROOM(value_len)	(4 + (value_len))	/* of one tag */
 

@@ -45,22 +45,43 @@ ended_there(const struct mux_stream *st, const struct frame *f)
 	    (f->type == FT_STREAM_DATA && (f->flags & FRAME_FIN) != 0));
 }
 
-/* The live stream of the frame, or NULL: then the frame is over with. */
+/* Is the id of the kind that this type is about? */
+static bool
+right_kind(struct mux_session *s, const struct mux_stream *st,
+    const struct frame *f)
+{
+	uint8_t want = st->kind == KIND_STREAM ? ID_STREAM : ID_CALL;
+
+	if ((frame_row(f->type)->ids & want) != 0)
+		return true;
+	session_violation(s, MUX_F_PROTOCOL, want == ID_STREAM ?
+	    "the id is a stream" : "the id is a call");
+	return false;
+}
+
+/* The live stream or call of the frame, or NULL: then the frame is over
+ * with. */
 static struct mux_stream *
 find(struct mux_session *s, const struct frame *f)
 {
 	struct mux_stream *st = table_get(&s->ids, f->id);
 
 	if (st != NULL && (st->owed & OWE_LAST) == 0)
-		return st;
+		return right_kind(s, st, f) ? st : NULL;
 	if (st == NULL && never_opened(s, f->id)) {
 		session_violation(s, MUX_F_NEVER_OPENED, "never-opened id");
 		return NULL;
 	}
 	s->stats.ignored++;
-	if (st != NULL && ended_there(st, f))
+	if (st != NULL && st->kind == KIND_STREAM && ended_there(st, f))
 		stream_forget(st);
 	return NULL;
+}
+
+struct mux_stream *
+session_find_live(struct mux_session *s, const struct frame *f)
+{
+	return find(s, f);
 }
 
 /* The same for a frame about what we send, which may have ended already. */
@@ -108,6 +129,12 @@ take_open(struct mux_session *s, const struct frame *f)
 	return s->draining && s->goodbye_sent ? -1 : 0;
 }
 
+int
+session_take_open(struct mux_session *s, const struct frame *f)
+{
+	return take_open(s, f);
+}
+
 /*
  * The EXT block, if there is one, and the body behind it, of at least min and
  * at most max bytes.  False after a violation.
@@ -131,71 +158,62 @@ split(struct mux_session *s, const struct frame *f, const uint8_t *p,
 	return s->err == 0;
 }
 
-/* ---- calls: not in this version, refused as mux(7) says ---- */
+/* ---- calls: their beginnings are call_in.c's ---- */
 
+/* The payload is through. */
 static void
 on_request(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
+	struct mux_stream *st = s->in.st;
+
 	(void)p;
-	if (session_ours(s, f->id)) {
-		session_violation(s, MUX_F_PARITY, "an id of our parity");
-		return;
-	}
-	if (table_get(&s->ids, f->id) != NULL) {
-		session_violation(s, MUX_F_ID_REUSED, "the id is a stream");
-		return;
-	}
-	if (f->id <= s->peer_mark) {
-		s->stats.ignored++;
-		return;
-	}
-	if (take_open(s, f) < 0)
-		return;
-	/* the first frame has the initial credit, like all data; metadata,
-	 * which nobody reads yet, is free */
-	if (f->len > s->cfg.window + ((f->flags & FRAME_EXT) != 0 ?
-	    4 + s->cfg.max_meta + FRAME_EXT_MORE : 0))
-		session_violation(s, MUX_F_FLOW, "data beyond credit");
-	else
-		session_refuse(s, f->id, MUX_UNKNOWN_METHOD, FT_ERROR, false);
+	s->in.st = NULL;
+	if (st != NULL && (f->flags & FRAME_MORE) == 0 &&
+	    st->recv != RECV_DONE)
+		stream_ended(st);
 }
 
 static void
 on_response(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
+	struct mux_stream *st = s->in.st;
+
 	(void)p;
-	if (find(s, f) != NULL)
-		session_violation(s, MUX_F_PROTOCOL, "the id is a stream");
+	s->in.st = NULL;
+	if (st != NULL && (f->flags & FRAME_MORE) == 0)
+		call_answered(call_of(st));
 }
 
 /* ---- opening ---- */
 
 struct start {
-	const uint8_t *target;
-	size_t target_len;
-	uint32_t window;
-	uint8_t priority;
-	bool method, unsupported;
+	struct rd target;
+	struct mux_request q;
+	uint64_t parent;
+	uint32_t window, code;
+	uint8_t priority, mode;
+	bool method;
 };
 
-static void
-start_item(struct start *a, const struct ext_item *it)
+/* The tags that only STREAM_START has. */
+static bool
+start_item(void *arg, const struct ext_item *it)
 {
-	if (it->tag == TAG_TARGET && it->len > 0) {
-		a->target = it->value;
-		a->target_len = it->len;
-	} else if (it->tag == TAG_METHOD) {
-		a->method = true;
-	} else if (it->tag == TAG_WINDOW && it->len == 4) {
+	struct start *a = arg;
+
+	if (it->tag == TAG_TARGET && it->len > 0)
+		rd_init(&a->target, it->value, it->len);
+	else if (it->tag == TAG_WINDOW && it->len == 4)
 		a->window = get_le32(it->value);
-	} else if (it->tag == TAG_PRIORITY && it->len == 1 &&
-	    it->value[0] <= 7) {
-		a->priority = it->value[0];
-	} else if (it->tag == TAG_MODE && it->len == 1) {
-		a->unsupported |= it->value[0] != 0;
-	} else if (it->critical) {
-		a->unsupported = true;
-	}
+	else if (it->tag == TAG_MODE && it->len == 1)
+		a->mode = it->value[0];
+	else if (it->tag == TAG_PARENT && it->len == 8)
+		a->parent = get_le64(it->value);
+	else if (it->tag != TAG_METHOD)
+		return false;
+	/* this one is a request's as well */
+	a->method = a->method || it->tag == TAG_METHOD;
+	return it->tag != TAG_METHOD;
 }
 
 /* False after a violation. */
@@ -204,13 +222,15 @@ start_read(struct mux_session *s, const struct frame *f, const uint8_t *p,
     struct start *a)
 {
 	struct rd ext, body;
-	struct ext_item it;
 
-	*a = (struct start){ .priority = STREAM_PRIORITY };
+	*a = (struct start){ .q = { .size = sizeof(a->q) } };
+	rd_init(&a->target, NULL, 0);
 	if (!split(s, f, p, 0, FRAME_BODY_MAX, &ext, &body))
 		return false;
-	while (ext_next(&ext, &it))
-		start_item(a, &it);
+	a->code = request_read(&s->items, ext, &a->q, start_item, a);
+	a->q.body = body.p;
+	a->q.body_len = body.n;
+	a->priority = a->q.have_priority ? a->q.priority : STREAM_PRIORITY;
 	if (a->window > CREDIT_MAX - s->peer.window) {
 		session_violation(s, MUX_F_FLOW, "window over 2^31-1");
 		return false;
@@ -222,12 +242,18 @@ start_read(struct mux_session *s, const struct frame *f, const uint8_t *p,
 static uint32_t
 start_judge(const struct mux_session *s, const struct start *a)
 {
-	if (a->method)
+	bool calls = s->ops->call != NULL;
+
+	if (a->method && !calls)
 		return MUX_UNKNOWN_METHOD;
-	if (a->unsupported)
+	if (a->code != 0)
+		return a->code;
+	if (a->mode != 0 && (a->mode != MODE_ONE_WAY || !calls))
 		return MUX_UNSUPPORTED;
-	if (a->target == NULL || a->target_len > TARGET_MAX ||
-	    memchr(a->target, 0, a->target_len) != NULL)
+	if (a->target.n > TARGET_MAX || (a->target.n > 0 &&
+	    memchr(a->target.p, 0, a->target.n) != NULL))
+		return MUX_INVALID_PAYLOAD;
+	if (a->target.n == 0 && (!calls || (!a->method && a->parent == 0)))
 		return MUX_INVALID_PAYLOAD;
 	/* slots are held until the work is gone, ids are not (mux(7)) */
 	if (s->peer_slots > s->cfg.max_streams)
@@ -246,8 +272,7 @@ start_stream(struct mux_session *s, uint64_t id)
 		    "more streams than were announced");
 		return NULL;
 	}
-	if ((st = stream_new(s, true)) == NULL ||
-	    table_put(&s->ids, id, st) < 0) {
+	if ((st = stream_new(s, true)) == NULL || !session_name(st, id)) {
 		if (st != NULL)
 			stream_kill(st, 0, MUX_INTERNAL, NULL);
 		if (st != NULL)
@@ -255,9 +280,7 @@ start_stream(struct mux_session *s, uint64_t id)
 		session_refuse(s, id, MUX_REFUSED, FT_ERROR, false);
 		return NULL;
 	}
-	st->id = id;
-	st->wire_live = true;
-	s->peer_live++;
+	stream_enter_wire(st);
 	return st;
 }
 
@@ -278,9 +301,14 @@ on_start(struct mux_session *s, const struct frame *f, const uint8_t *p)
 		mux_stream_refuse(st, code, NULL);
 		return;
 	}
-	o.target = (const char *)a.target;
-	o.target_len = a.target_len;
+	o.target = a.target.n > 0 ? (const char *)a.target.p : NULL;
+	o.target_len = a.target.n;
 	o.priority = a.priority;
+	o.request = a.method ? &a.q : NULL;
+	o.parent = a.parent;
+	o.one_way = a.mode == MODE_ONE_WAY;
+	if (o.one_way)
+		stream_set_send(st, SEND_DONE);
 	if (s->ops->open != NULL)
 		s->ops->open(s, st, &o, s->arg);
 	if (st->dead)
@@ -454,10 +482,15 @@ on_error(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	uint32_t code;
 
 	if (!split(s, f, p, 4, 4 + FRAME_TEXT_MAX, &ext, &body) ||
-	    st == NULL || !may_reset(s, st))
+	    st == NULL)
 		return;
 	code = read_code(&body, text, sizeof(text));
-	stream_fail(st, 0, code, text);
+	if (st->kind == KIND_CALLEE)
+		session_violation(s, MUX_F_PROTOCOL, "the answer is ours");
+	else if (st->kind == KIND_CALLER)
+		call_error(call_of(st), code, text, ext);
+	else if (may_reset(s, st))
+		stream_fail(st, 0, code, text);
 }
 
 static void
@@ -483,10 +516,15 @@ on_cancel(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
 	struct mux_stream *st = find_sender(s, f);
 
-	(void)p;
 	if (f->len != 0 && f->len != 4)
 		session_violation(s, MUX_F_BAD_FRAME, "illegal length");
-	else if (st != NULL && may_reset(s, st))
+	else if (st == NULL)
+		return;
+	else if (st->kind == KIND_CALLER)
+		session_violation(s, MUX_F_PROTOCOL, "the call is ours");
+	else if (st->kind == KIND_CALLEE)
+		call_cancelled(call_of(st), f->len == 4 ? get_le32(p) : 0);
+	else if (may_reset(s, st))
 		stream_fail(st, OWE_ERROR, MUX_CANCELLED, "cancelled");
 }
 
@@ -610,7 +648,7 @@ static bool
 not_started(const struct mux_stream *st)
 {
 	return !st->by_peer &&
-	    (st->id == 0 || st->id > st->session->peer_last);
+	    (!st->named || st->id > st->session->peer_last);
 }
 
 static void
@@ -628,6 +666,10 @@ on_goodbye(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	text_init(&t, text, sizeof(text));
 	text_bytes(&t, r.p, r.n);
 	if (code != 0) {
+		/* it still tells what was never started */
+		if (!s->peer_draining || last < s->peer_last)
+			s->peer_last = last;
+		s->peer_draining = true;
 		session_fatal(s, MUX_E_GOODBYE, code, text);
 		return;
 	}

@@ -106,6 +106,7 @@ const char *mux_frame_name(uint8_t type);
 
 struct mux_session;
 struct mux_stream;
+struct mux_call;
 
 /*
  * What this side is and accepts.  Zero in a field means its default, given in
@@ -157,6 +158,7 @@ struct mux_tap {
 };
 
 struct mux_open;
+struct mux_request;
 
 /* Events of a session; any may be NULL.  `size` as in struct mux_config. */
 struct mux_session_ops {
@@ -170,6 +172,14 @@ struct mux_session_ops {
 	 */
 	void (*open)(struct mux_session *, struct mux_stream *,
 	    const struct mux_open *o, void *arg);
+	/*
+	 * The peer makes a call.  Call mux_call_attach() or mux_call_fail()
+	 * before returning; what does neither is refused with
+	 * MUX_UNKNOWN_METHOD.  `q` is good during the callback.  NULL: calls,
+	 * and streams that name a method, are refused with that code.
+	 */
+	void (*call)(struct mux_session *, struct mux_call *,
+	    const struct mux_request *q, void *arg);
 	/* The peer said GOODBYE with code 0: nothing new can be opened. */
 	void (*drain)(struct mux_session *, void *arg);
 	/* A PONG came; ns since the ping. */
@@ -266,19 +276,65 @@ struct mux_session_stats {
 	uint64_t datagrams_dropped;
 	uint64_t opened, accepted, refused, resets_in, resets_out;
 	uint64_t streams, wire_live, peer_slots;
+	uint64_t calls_made, calls_taken, calls_out, calls_in;
 	uint64_t charge;	/* credit granted and not consumed */
 	uint64_t budget;	/* what of it is beyond the initial windows */
 	uint64_t srtt, min_rtt;
 	uint32_t frame_size;	/* of DATA now */
 	uint32_t window;	/* initial, as announced */
 	uint32_t peer_window, peer_max_frame, peer_max_streams;
+	uint32_t peer_max_calls;
 	bool draining;
 };
 void mux_session_stats(const struct mux_session *,
     struct mux_session_stats *);
-/* Walks the streams: `prev` NULL gives the first, NULL comes at the end. */
+/* Walks the streams: `prev` NULL gives the first, NULL comes at the end.
+ * Calls have a walk of their own. */
 struct mux_stream *mux_session_next(const struct mux_session *,
     struct mux_stream *prev);
+struct mux_call *mux_session_next_call(const struct mux_session *,
+    struct mux_call *prev);
+
+/* ---- what is asked for: by a call, or by a stream with a method ---- */
+
+struct mux_bytes {
+	const void *p;
+	size_t len;
+};
+
+#define MUX_META_STRING		0u	/* kinds */
+#define MUX_META_BYTES		1u
+#define MUX_META_U64		2u
+#define MUX_META_SENSITIVE	0x01u	/* flags: never log the value */
+#define MUX_META_NO_PROPAGATE	0x02u	/* never forward it */
+struct mux_meta {
+	uint8_t kind, flags;	/* unknown flags are kept */
+	struct mux_bytes key, value;
+};
+
+/* All memory is the giver's and good during the call.  0, NULL: absent. */
+struct mux_request {
+	size_t size;
+	struct mux_bytes method;	/* empty from and to plain S0 peers */
+	const struct mux_bytes *args;	/* without NULs */
+	size_t n_args;
+	const struct mux_meta *meta;	/* in order, duplicates and all */
+	size_t n_meta;
+	const uint64_t *streams;	/* ids that belong to the call */
+	size_t n_streams;
+	const uint8_t *nonce;		/* 16 bytes */
+	uint64_t deadline;		/* ns from now */
+	uint64_t grace;	/* caller: ns to wait after a cancel [5 s] */
+	bool have_priority;
+	uint8_t priority;		/* 0..7, 7 first; default 3 */
+	/*
+	 * Caller: the whole body, copied; NULL if fill() gives it.  Of a
+	 * stream: at most 4 KiB.  Callee: only of a stream; that of a call
+	 * comes by data().
+	 */
+	const void *body;
+	size_t body_len;
+};
 
 /* ---- streams: two directions, each with an end of its own ---- */
 
@@ -289,6 +345,11 @@ struct mux_open {
 	size_t target_len;
 	bool have_priority;
 	uint8_t priority;	/* 0..7, 7 first; default 3 */
+	/* Instead of a target: a method whose answer is this stream.  Its
+	 * priority is that of the struct mux_open. */
+	const struct mux_request *request;
+	uint64_t parent;	/* the call that it belongs to */
+	bool one_way;		/* only the opener sends; needs a parent */
 };
 
 #define MUX_FILL_END		1u	/* no more after these bytes */
@@ -382,6 +443,101 @@ struct mux_stream_stats {
 	const char *blocked;	/* why nothing is sent: static, "" if not */
 };
 void mux_stream_stats(const struct mux_stream *, struct mux_stream_stats *);
+
+/* ---- calls: a request with exactly one answer ---- */
+
+/* How a call ended.  Zero or NULL: absent. */
+struct mux_answer {
+	size_t size;
+	uint32_t code;		/* MUX_OK: a RESPONSE; else why not */
+	const char *text;	/* of an error; vis-unsafe */
+	bool by_peer;		/* the peer said so; else we found out */
+	bool not_started;	/* it is certain that nothing was done */
+	bool have_exit;		/* of a process */
+	uint8_t exit_kind;	/* 0: exited with, 1: killed by signal, ... */
+	bool exit_core;
+	uint32_t exit_value;	/* ... this */
+	bool have_usage;
+	uint64_t utime, stime;	/* ns */
+	uint64_t maxrss;	/* bytes */
+	uint64_t stderr_id;	/* of the one-way stream with its messages */
+	const struct mux_meta *meta;
+	size_t n_meta;
+	const uint64_t *streams;
+	size_t n_streams;
+};
+
+/* The owner's side of a call; any may be NULL. */
+struct mux_call_ops {
+	size_t size;
+	/* As for streams: the body that we send, if it was not given whole.
+	 * MUX_FILL_END is its end; MUX_FILL_FOREIGN does not exist. */
+	size_t (*fill)(struct mux_call *, void *buf, size_t max,
+	    unsigned *flags, void *arg);
+	/* Bytes of the other body; ours until mux_call_consume(). */
+	void (*data)(struct mux_call *, const void *p, size_t n, void *arg);
+	/* Callee: the request is whole. */
+	void (*eof)(struct mux_call *, void *arg);
+	/*
+	 * Callee: nobody waits any more (MUX_CANCELLED), or the deadline has
+	 * passed.  It must be answered all the same.  Where this is NULL the
+	 * library answers with that code, and calls done().
+	 */
+	void (*cancel)(struct mux_call *, uint32_t code, void *arg);
+	/*
+	 * The last callback.  Caller: the answer, or why there is none.
+	 * Callee: MUX_OK, the answer is on its way; else nobody will see one.
+	 */
+	void (*done)(struct mux_call *, const struct mux_answer *, void *arg);
+};
+
+/*
+ * Makes a call.  MUX_E_LIMIT: the peer takes no more now; MUX_E_CLOSED:
+ * draining; MUX_E_INVAL: outside the limits of mux(7), or something that a
+ * plain S0 peer cannot be told (arguments, streams).
+ */
+int mux_call_open(struct mux_session *, const struct mux_request *,
+    const struct mux_call_ops *, void *arg, struct mux_call **out);
+/*
+ * The answer is not needed any more: the peer is told, no more of the request
+ * is sent, done() follows: the answer, or this code after the grace.
+ */
+void mux_call_cancel(struct mux_call *, uint32_t code);
+
+/* The callee takes the call; inside call(). */
+void mux_call_attach(struct mux_call *, const struct mux_call_ops *,
+    void *arg);
+/*
+ * The one answer: a RESPONSE with a body that is copied, or with one that
+ * fill() gives; or an ERROR.  What the struct says besides (NULL: nothing)
+ * goes along; its code and text are not looked at.  The second answer to a
+ * call is MUX_E_STATE, but fail() may follow a reply() whose body is not out.
+ */
+int mux_call_answer(struct mux_call *, const struct mux_answer *,
+    const void *body, size_t len);
+int mux_call_reply(struct mux_call *, const struct mux_answer *);
+int mux_call_fail(struct mux_call *, uint32_t code, const char *text,
+    const struct mux_answer *);
+
+/* As for streams. */
+void mux_call_ready(struct mux_call *);
+void mux_call_consume(struct mux_call *, size_t n);
+void mux_call_pause(struct mux_call *, bool on);
+int mux_call_priority(struct mux_call *, unsigned priority);
+/*
+ * The owner is done with the handle; no callback follows.  The caller's
+ * unfinished call is cancelled, the callee's unanswered one is answered with
+ * MUX_INTERNAL; an answer that was given whole still goes out.
+ */
+void mux_call_release(struct mux_call *);
+
+uint64_t mux_call_id(const struct mux_call *);	/* 0 = not yet */
+void *mux_call_arg(const struct mux_call *);
+struct mux_session *mux_call_session(const struct mux_call *);
+bool mux_call_by_peer(const struct mux_call *);
+/* "sent", "running", ...: mux(7), Calls.  Static. */
+const char *mux_call_state(const struct mux_call *);
+void mux_call_stats(const struct mux_call *, struct mux_stream_stats *);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -17,7 +17,6 @@
 #define WINDOW_MIN		(4u * 1024u)
 #define WINDOW_MAX		(64u * 1024u)
 #define FRAME_RATE_MIN		1024u	/* bytes per second of a frame */
-#define LEGACY_CALLS		65536u	/* unanswered, of an S0 peer */
 #define GLITCHES		10000u
 #define GLITCHES_PER_S		330u
 #define RESETS			1000u
@@ -117,6 +116,7 @@ mux_session_new(const struct mux_config *cfg,
 	hello_fill(&s->ours, &s->cfg);
 	hello_init(&s->peer);
 	lists_init(s);
+	timers_init(&s->timers);
 	s->ops = ops;
 	s->arg = arg;
 	s->now = s->last_in = s->out_moved = now;
@@ -182,6 +182,20 @@ tell_all(struct mux_session *s)
 	session_fail(s, NULL, 0, MUX_CARRIER_LOST, s->error);
 }
 
+static void
+free_calls(struct mux_session *s)
+{
+	struct mux_call *c;
+
+	while ((c = s->spare) != NULL) {
+		s->spare = c->spare;
+		free(c);
+	}
+	timers_release(&s->timers);
+	items_release(&s->items);
+	free(s->rest.buf);
+}
+
 void
 mux_session_free(struct mux_session *s)
 {
@@ -203,6 +217,7 @@ mux_session_free(struct mux_session *s)
 	}
 	bury_all(s);
 	table_release(&s->ids);
+	free_calls(s);
 	ring_release(&s->out);
 	free(s->refused.q);
 	free(s->in.buf);
@@ -215,7 +230,7 @@ session_check(const struct mux_session *s)
 {
 	assert(s->out.len <= s->out.cap);
 	assert(s->foreign_at <= s->out.len);
-	assert(s->peer_slots <= s->n_streams);
+	assert(s->peer_slots + s->n_calls_in <= s->n_streams);
 	assert(s->ids.n_used <= s->n_streams);
 	assert(s->pool_used <= s->pool);
 	assert(s->in.head_len <= FRAME_HEADER);
@@ -459,6 +474,7 @@ mux_session_deadline(const struct mux_session *s)
 	if (s->err != 0)
 		return NEVER;
 	at = min_u64(s->handshake_at, s->drain_at);
+	at = min_u64(at, timers_next(&s->timers));
 	at = min_u64(at, input_deadline(s));
 	at = min_u64(at, output_deadline(s));
 	return min_u64(at, keepalive_deadline(s));
@@ -501,7 +517,23 @@ tick_drain(struct mux_session *s)
 		return;
 	}
 	session_fail(s, NULL, OWE_RESET, MUX_UNAVAILABLE, "drained");
+	/* nor does anybody wait for answers to calls that were given up */
+	for (struct mux_stream *st = TAILQ_FIRST(&s->all), *next; st != NULL;
+	    st = next) {
+		next = TAILQ_NEXT(st, all_link);
+		st->unanswered = false;
+		stream_settle(st);
+	}
 	session_wake(s);
+}
+
+static void
+tick_calls(struct mux_session *s)
+{
+	struct timer *t;
+
+	while (s->err == 0 && (t = timers_due(&s->timers, s->now)) != NULL)
+		call_due(s, t);
 }
 
 int
@@ -512,6 +544,7 @@ mux_session_tick(struct mux_session *s, uint64_t now)
 		tick_stalls(s);
 	if (s->err == 0 && s->now >= keepalive_deadline(s))
 		tick_keepalive(s);
+	tick_calls(s);
 	if (s->err == 0 && s->now >= s->drain_at)
 		tick_drain(s);
 	return session_leave(s);
@@ -635,8 +668,12 @@ mux_session_stats(const struct mux_session *s, struct mux_session_stats *out)
 	out->wire_live = s->peer_live + s->our_live;
 	out->peer_slots = s->peer_slots;
 	out->charge = 0;
-	TAILQ_FOREACH(st, &s->all, all_link)
-		out->charge += credit_rx_charge(&st->rx);
+	if (s->mode != MUX_MODE_LEGACY)
+		TAILQ_FOREACH(st, &s->all, all_link)
+			out->charge += credit_rx_charge(&st->rx);
+	out->calls_out = s->our_calls;
+	out->calls_in = s->peer_calls;
+	out->peer_max_calls = s->peer.max_calls;
 	out->budget = s->pool_used;
 	out->srtt = s->rtt.srtt;
 	out->min_rtt = s->rtt.min;
@@ -648,9 +685,24 @@ mux_session_stats(const struct mux_session *s, struct mux_session_stats *out)
 	out->draining = s->draining || s->peer_draining;
 }
 
+static struct mux_stream *
+next_of(const struct mux_session *s, struct mux_stream *st, bool call)
+{
+	do
+		st = st == NULL ? TAILQ_FIRST(&s->all) :
+		    TAILQ_NEXT(st, all_link);
+	while (st != NULL && (st->kind != KIND_STREAM) != call);
+	return st;
+}
+
 struct mux_stream *
 mux_session_next(const struct mux_session *s, struct mux_stream *prev)
 {
-	return prev == NULL ? TAILQ_FIRST(&s->all) :
-	    TAILQ_NEXT(prev, all_link);
+	return next_of(s, prev, false);
+}
+
+struct mux_call *
+mux_session_next_call(const struct mux_session *s, struct mux_call *prev)
+{
+	return call_of(next_of(s, prev != NULL ? &prev->st : NULL, true));
 }

@@ -1,12 +1,14 @@
 /*
  * session.h - the inside of a session, shared by the rooms of floor 1 only:
  * session.c (life, deadlines, errors), session_in.c (bytes to frames),
- * handlers.c (frames to events), session_out.c (what is owed to bytes),
- * streams.c (the owner's verbs) and legacy.c (S0).
+ * handlers.c (frames to events), call_in.c (those of calls), session_out.c
+ * (what is owed to bytes), streams.c and calls.c (the owners' verbs) and
+ * legacy.c (S0).
  */
 #ifndef MUX_SESSION_H
 #define MUX_SESSION_H
 
+#include "call.h"
 #include "ext.h"
 #include "frame.h"
 #include "pace.h"
@@ -20,6 +22,7 @@
 #define FOREIGN_MIN	(16u * 1024u)	/* of a payload: else it is fed */
 #define ERROR_TEXT	300u
 #define TARGET_MAX	4096u
+#define LEGACY_CALLS	65536u	/* unanswered, from or to an S0 peer */
 
 /* What the link owes, each a slot of its own (robustness: state, not queue) */
 #define LINK_HELLO	0x01u		/* our HELLO, or the answer */
@@ -53,7 +56,15 @@ struct input {
 	struct mux_stream *st;	/* of the DATA in progress; may be NULL */
 	bool deliver;		/* its bytes go to the owner */
 	bool foreign;		/* some of its bytes came by descriptor */
+	bool in_ext;		/* of a call: its EXT block comes first */
 	uint64_t began;		/* first byte of the header */
+};
+
+/* A frame of a plain S0 peer is as long as its message: what of it does not
+ * fit the output yet.  Nothing may come between. */
+struct long_frame {
+	uint8_t *buf;		/* NULL: none */
+	size_t off, len;
 };
 
 struct mux_session {
@@ -76,12 +87,21 @@ struct mux_session {
 	size_t foreign_len;		/* 0 = none */
 	uint64_t out_moved;		/* last time bytes left */
 
+	struct long_frame rest;
+
 	struct table ids;
+	struct mux_stream *zero;	/* S0 has an id 0 */
 	uint64_t peer_mark, our_mark;	/* highest ids ever opened */
 	uint16_t peer_conn_mark;
 	struct stream_list all, owed, opening, round, next, grave;
 	uint32_t round_no;		/* of the round robin */
-	size_t n_streams, peer_live, our_live, peer_slots;
+	size_t n_streams, n_calls_in;	/* all of `all`; calls of the peer */
+	size_t peer_live, our_live, peer_slots, peer_calls, our_calls;
+	struct mux_call *spare;		/* calls that were; see call_new() */
+	size_t n_spare;
+	uint64_t collected;		/* bytes of S0 bodies not yet whole */
+	struct timers timers;		/* of calls */
+	struct items items;
 	struct refusals refused;
 
 	uint8_t link_owed;
@@ -154,6 +174,14 @@ void session_note_size(struct mux_session *s, struct mux_stream *st,
 
 /* streams.c */
 struct mux_stream *stream_new(struct mux_session *s, bool by_peer);
+void stream_init(struct mux_stream *st, struct mux_session *s,
+    enum stream_kind kind, bool by_peer);
+/* The table of live ids. */
+struct mux_stream *session_find(const struct mux_session *s, uint64_t id);
+/* Gives it this id.  False: no memory. */
+bool session_name(struct mux_stream *st, uint64_t id);
+/* May it count against the limit of its kind? */
+void stream_enter_wire(struct mux_stream *st);
 void stream_owe(struct mux_stream *st, uint8_t what);
 void stream_schedule(struct mux_stream *st);
 /* What this round lets it send. */
@@ -176,7 +204,37 @@ void stream_forget(struct mux_stream *st);
 void stream_ended(struct mux_stream *st);	/* END or FIN came */
 void stream_free_now(struct mux_stream *st);
 
+/* calls.c */
+struct mux_call *call_new(struct mux_session *s, bool by_peer);
+void call_free(struct mux_call *c);
+void call_killed(struct mux_call *c);	/* by stream_kill() */
+/* The caller's: the last RESPONSE, or an ERROR, is there. */
+void call_answered(struct mux_call *c);
+void call_error(struct mux_call *c, uint32_t code, const char *text,
+    struct rd ext);
+/* The callee's. */
+void call_cancelled(struct mux_call *c, uint32_t code);
+void call_deadline(struct mux_call *c, uint64_t after);
+void call_sent(struct mux_call *c);	/* the last of the answer is out */
+void call_due(struct mux_session *s, struct timer *t);
+/* Puts it in front of the owner; what nobody takes is refused. */
+void call_offer(struct mux_call *c, const struct mux_request *q);
+
+/* call_in.c: REQUEST and RESPONSE, judged at their headers. */
+void session_call_begin(struct mux_session *s);
+void session_call_ext(struct mux_session *s, struct rd ext, size_t body);
+/* Is there credit for n bytes of body?  They go to `st` then. */
+bool session_body_begin(struct mux_session *s, struct mux_stream *st,
+    size_t n, bool deliver);
+/* handlers.c, for it. */
+struct mux_stream *session_find_live(struct mux_session *s,
+    const struct frame *f);
+int session_take_open(struct mux_session *s, const struct frame *f);
+
 /* legacy.c */
-void legacy_frame(struct mux_session *s);
+void legacy_begin(struct mux_session *s);
+void legacy_frame(struct mux_session *s, const uint8_t *payload);
+/* Is the whole payload wanted? */
+bool legacy_whole(const struct mux_session *s);
 
 #endif

@@ -185,13 +185,18 @@ begin_frame(struct mux_session *s)
 	frame_get(s->in.head, &s->in.f);
 	s->in.at_hand = true;
 	s->in.foreign = false;
+	s->in.in_ext = false;
 	s->in.st = NULL;
 	s->stats.frames_in++;
 	if (check_header(s)) {
 		if (s->in.f.type == FT_STREAM_DATA)
 			session_data_begin(s);
+		else if (s->in.f.type <= FT_RESPONSE)
+			session_call_begin(s);
 	} else if (s->err == 0 && s->mode == MUX_MODE_LEGACY) {
 		check_legacy(s);
+		if (s->err == 0)
+			legacy_begin(s);
 	}
 }
 
@@ -202,7 +207,7 @@ end_frame(struct mux_session *s, const uint8_t *payload)
 
 	s->in.head_len = 0;
 	if (s->mode == MUX_MODE_LEGACY)
-		legacy_frame(s);
+		legacy_frame(s, payload);
 	else if (s->mode == MUX_MODE_HELLO)
 		on_hello(s, payload);
 	else if (s->in.row != NULL)
@@ -221,6 +226,8 @@ wanted_whole(const struct mux_session *s)
 {
 	if (s->mode == MUX_MODE_HELLO)
 		return true;
+	if (s->mode == MUX_MODE_LEGACY)
+		return legacy_whole(s);
 	return s->in.row != NULL && !s->in.row->sliced;
 }
 
@@ -271,6 +278,54 @@ feed_header(struct mux_session *s, const uint8_t *p, size_t n)
 	return k;
 }
 
+/* How much of the payload is its EXT block, as far as one can see. */
+static bool
+ext_size(struct mux_session *s, const uint8_t *p, size_t *need)
+{
+	uint32_t len = get_le32(p);
+
+	if (len > s->in.f.len - 4)
+		session_violation(s, MUX_F_BAD_FRAME, "EXT block");
+	else if (len > s->cfg.max_meta + FRAME_EXT_MORE)
+		session_violation(s, MUX_F_METADATA, "EXT block");
+	*need = 4 + len;
+	return s->err == 0;
+}
+
+/*
+ * The EXT block that begins a REQUEST or RESPONSE is taken whole: where it
+ * lies, if it came in one piece, else gathered.
+ */
+static size_t
+feed_ext(struct mux_session *s, const uint8_t *p, size_t n)
+{
+	size_t need = 4, k;
+	const uint8_t *block = p;
+	struct rd ext;
+
+	if (s->in.got == 0 && n >= 4 && !ext_size(s, p, &need))
+		return n;
+	if (s->in.got >= 4 && !ext_size(s, s->in.buf, &need))
+		return n;
+	k = min_size(n, need - s->in.got);
+	if (s->in.got > 0 || k < need) {
+		if (!keep(s, p, k))
+			return k;
+		block = s->in.buf;
+	}
+	session_tap(s, false, &s->in.f, p, s->in.got, k);
+	s->in.got += (uint32_t)k;
+	if (s->in.got < need || (need == 4 && get_le32(block) > 0 &&
+	    s->in.got == 4))
+		return k;
+	s->in.in_ext = false;
+	rd_init(&ext, block + 4, need - 4);
+	session_call_ext(s, ext, s->in.f.len - need);
+	if (s->err == 0 && s->in.got == s->in.f.len)
+		end_frame(s, block);
+	return k;
+}
+
 static size_t
 feed_payload(struct mux_session *s, const uint8_t *p, size_t n)
 {
@@ -309,7 +364,7 @@ mux_session_feed(struct mux_session *s, const void *buf, size_t n,
 	}
 	for (; n > 0 && s->err == 0; p += k, n -= k)
 		k = s->in.head_len < FRAME_HEADER ? feed_header(s, p, n) :
-		    feed_payload(s, p, n);
+		    s->in.in_ext ? feed_ext(s, p, n) : feed_payload(s, p, n);
 	return session_leave(s);
 }
 

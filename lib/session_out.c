@@ -13,13 +13,19 @@
 
 #define FRAME_COST	256u	/* of a frame beside its payload */
 #define DATA_ROOM_MIN	(4u * 1024u)	/* less is not worth a frame now */
+#define FIRST_BODY	(16u * 1024u)	/* of a call, beside its open */
+#define WHOLE_MAX	(32u * 1024u)	/* longer S0 frames go in pieces */
+#define COLLECT		(16u * 1024u)	/* asked for at a time */
 
 /* Begins a frame of n payload bytes; NULL if there is no room for it. */
 static uint8_t *
 frame_begin(struct mux_session *s, size_t n)
 {
-	uint8_t *p = ring_reserve(&s->out, FRAME_HEADER + n);
+	uint8_t *p;
 
+	if (s->rest.buf != NULL)
+		return NULL;
+	p = ring_reserve(&s->out, FRAME_HEADER + n);
 	return p == NULL ? NULL : p + FRAME_HEADER;
 }
 
@@ -44,6 +50,51 @@ frame_end(struct mux_session *s, uint8_t *payload, uint8_t type,
 	struct frame f = { .id = id, .len = (uint32_t)len, .type = type };
 
 	frame_commit(s, payload, &f, false);
+}
+
+/* ---- S0 frames that do not fit ---- */
+
+/* A whole message as one frame; false: no room.  Its bytes become ours. */
+static bool
+emit_whole(struct mux_session *s, uint64_t id, uint8_t type, struct blob *b)
+{
+	struct frame f = { .id = id, .len = (uint32_t)b->len, .type = type };
+	bool longer = b->len > WHOLE_MAX;
+	uint8_t *p = frame_begin(s, longer ? 0 : b->len);
+
+	if (p == NULL)
+		return false;
+	if (!longer) {
+		memcpy(p, blob_bytes(b), b->len);
+		frame_commit(s, p, &f, false);
+		return true;
+	}
+	frame_commit(s, p, &f, true);
+	session_tap(s, true, &f, b->heap, 0, b->len);
+	s->rest = (struct long_frame){ .buf = b->heap, .len = b->len };
+	blob_init(b);
+	return true;
+}
+
+static void
+emit_rest(struct mux_session *s)
+{
+	struct long_frame *r = &s->rest;
+	size_t n;
+	uint8_t *p;
+
+	if (r->buf == NULL)
+		return;
+	n = min_size(r->len - r->off, ring_room(&s->out));
+	if (n == 0 || (p = ring_reserve(&s->out, n)) == NULL)
+		return;
+	memcpy(p, r->buf + r->off, n);
+	ring_commit(&s->out, n);
+	r->off += n;
+	if (r->off < r->len)
+		return;
+	free(r->buf);
+	*r = (struct long_frame){ 0 };
 }
 
 /* ---- what the link owes ---- */
@@ -125,23 +176,29 @@ emit_link(struct mux_session *s)
 			s->link_owed &= (uint8_t)~link_rows[i].bit;
 }
 
-/* ERROR, REJECT and RESET: u32 code, then words. */
+/* ERROR, REJECT and RESET: u32 code, then words.  An ERROR of a call may
+ * have a block of tags before them. */
 static bool
 emit_code(struct mux_session *s, uint8_t type, uint64_t id, uint32_t code,
-    const char *text)
+    const char *text, struct blob *ext)
 {
-	size_t len;
+	struct frame f = { .id = id, .type = type };
+	size_t len, at = ext != NULL ? ext->len : 0;
 	uint8_t *p;
 
 	if (text == NULL)
 		text = mux_code_name(code);
 	len = text != NULL ? min_size(strlen(text), FRAME_TEXT_MAX) : 0;
-	if ((p = frame_begin(s, 4 + len)) == NULL)
+	if ((p = frame_begin(s, at + 4 + len)) == NULL)
 		return false;
-	put_le32(p, code);
+	if (at > 0)
+		memcpy(p, blob_bytes(ext), at);
+	put_le32(p + at, code);
 	if (len > 0)
-		memcpy(p + 4, text, len);
-	frame_end(s, p, type, id, 4 + len);
+		memcpy(p + at + 4, text, len);
+	f.flags = at > 0 ? FRAME_EXT : 0;
+	f.len = (uint32_t)(at + 4 + len);
+	frame_commit(s, p, &f, false);
 	return true;
 }
 
@@ -155,7 +212,7 @@ emit_refusals(struct mux_session *s)
 	while (r->n > 0) {
 		one = &r->q[r->head];
 		if (ring_room(&s->out) < 2 * FRAME_HEADER + 64 ||
-		    !emit_code(s, one->type, one->id, one->code, NULL))
+		    !emit_code(s, one->type, one->id, one->code, NULL, NULL))
 			return;
 		if (one->end && (p = frame_begin(s, 0)) != NULL)
 			frame_end(s, p, FT_STREAM_END, one->id, 0);
@@ -167,15 +224,63 @@ emit_refusals(struct mux_session *s)
 /* ---- what streams owe ---- */
 
 static bool
+emit_empty(struct mux_session *s, struct mux_stream *st, uint8_t type)
+{
+	uint8_t *p = frame_begin(s, 0);
+
+	if (p == NULL)
+		return false;
+	frame_end(s, p, type, st->id, 0);
+	return true;
+}
+
+/* S0 clients wait for the end of a stream also when it failed; its servers
+ * know of no other end than CANCEL. */
+static bool
+emit_legacy_last(struct mux_session *s, struct mux_stream *st)
+{
+	if (s->cfg.initiator)
+		return emit_empty(s, st, FT_CANCEL);
+	if (ring_room(&s->out) < 2 * FRAME_HEADER + 4 + FRAME_TEXT_MAX ||
+	    !emit_code(s, FT_ERROR, st->id, st->code, st->text, NULL))
+		return false;
+	if (st->kind == KIND_STREAM)
+		emit_empty(s, st, FT_STREAM_END);
+	return true;
+}
+
+static bool
 emit_last(struct mux_session *s, struct mux_stream *st)
 {
 	uint8_t type = (st->owed & OWE_ERROR) != 0 ? FT_ERROR : FT_RESET;
+	struct mux_call *c = call_of(st);
+	struct blob *ext = c != NULL && c->ext_owed ? &c->ext : NULL;
 
-	if (!emit_code(s, type, st->id, st->code, st->text))
+	if (s->mode == MUX_MODE_LEGACY)
+		return emit_legacy_last(s, st);
+	if (!emit_code(s, type, st->id, st->code, st->text, ext))
 		return false;
 	if (type == FT_RESET)
 		s->stats.resets_out++;
 	return true;
+}
+
+static uint8_t
+body_type(const struct mux_stream *st)
+{
+	return st->kind == KIND_STREAM ? FT_STREAM_DATA :
+	    st->kind == KIND_CALLER ? FT_REQUEST : FT_RESPONSE;
+}
+
+/* The block of an answer goes with its first frame, in front of the body. */
+static void
+put_ext(struct mux_call *c, uint8_t *p, struct frame *f)
+{
+	if (!c->ext_owed)
+		return;
+	memcpy(p, blob_bytes(&c->ext), c->ext.len);
+	f->flags |= FRAME_EXT;
+	c->ext_owed = false;
 }
 
 static bool
@@ -213,17 +318,6 @@ emit_credit(struct mux_session *s, struct mux_stream *st)
 }
 
 static bool
-emit_empty(struct mux_session *s, struct mux_stream *st, uint8_t type)
-{
-	uint8_t *p = frame_begin(s, 0);
-
-	if (p == NULL)
-		return false;
-	frame_end(s, p, type, st->id, 0);
-	return true;
-}
-
-static bool
 emit_flow(struct mux_session *s, struct mux_stream *st)
 {
 	return emit_empty(s, st,
@@ -245,12 +339,42 @@ emit_priority(struct mux_session *s, struct mux_stream *st)
 static bool
 emit_stop(struct mux_session *s, struct mux_stream *st)
 {
-	return emit_u32(s, st, FT_STOP, st->stop_code);
+	if (s->mode == MUX_MODE_LEGACY)
+		return emit_empty(s, st, FT_CANCEL);
+	return emit_u32(s, st, st->kind == KIND_STREAM ? FT_STOP :
+	    FT_CANCEL, st->stop_code);
+}
+
+/* The last frame of a call's body, empty but for the block of an answer; an
+ * S0 answer is this one frame. */
+static bool
+emit_call_end(struct mux_session *s, struct mux_call *c)
+{
+	struct frame f = { .id = c->st.id, .type = body_type(&c->st) };
+	size_t ext = c->ext_owed ? c->ext.len : 0;
+	uint8_t *p;
+
+	if (s->mode == MUX_MODE_LEGACY) {
+		if (!emit_whole(s, c->st.id, FT_RESPONSE, &c->body))
+			return false;
+	} else {
+		if ((p = frame_begin(s, ext)) == NULL)
+			return false;
+		put_ext(c, p, &f);
+		f.len = (uint32_t)ext;
+		frame_commit(s, p, &f, false);
+	}
+	stream_set_send(&c->st, SEND_DONE);
+	if (c->st.kind == KIND_CALLEE)
+		call_sent(c);
+	return true;
 }
 
 static bool
 emit_end(struct mux_session *s, struct mux_stream *st)
 {
+	if (st->kind != KIND_STREAM)
+		return emit_call_end(s, call_of(st));
 	if (!emit_empty(s, st, FT_STREAM_END))
 		return false;
 	stream_set_send(st, SEND_DONE);
@@ -280,6 +404,8 @@ emit_stream(struct mux_session *s, struct mux_stream *st)
 			continue;
 		if (!owed_rows[i].emit(s, st))
 			return false;
+		if (!st->in_owed)	/* that was the end of a call */
+			return true;
 		st->owed &= (uint8_t)~owed_rows[i].bits;
 	}
 	TAILQ_REMOVE(&s->owed, st, owed_link);
@@ -300,54 +426,174 @@ emit_owed(struct mux_session *s)
 
 /* ---- opens ---- */
 
-static size_t
-start_write(const struct mux_stream *st, uint8_t *p, size_t cap)
+static bool
+next_id(struct mux_session *s, uint64_t *id)
 {
-	struct wr w;
-
-	wr_init(&w, p, cap);
-	ext_begin(&w);
-	if (st->priority != STREAM_PRIORITY)
-		ext_put(&w, TAG_PRIORITY, &st->priority, 1);
-	ext_put(&w, TAG_TARGET, st->text, strlen(st->text));
-	ext_end(&w);
-	return w.n;
+	if (s->mode == MUX_MODE_LEGACY)
+		*id = s->our_mark + 1;
+	else
+		*id = s->our_mark == 0 ? (s->cfg.initiator ? 1 : 2) :
+		    s->our_mark + 2;
+	if (*id <= ID_LOCAL_MAX)
+		return true;
+	session_fatal(s, MUX_E_LOST, MUX_F_IDS_EXHAUSTED, "ids exhausted");
+	return false;
 }
 
-/* The id exists from here on: the mark rises, the table knows it. */
+/* The id exists from here on: the mark rises, the table knows it.  False, and
+ * the stream has failed, if there is no memory. */
 static bool
-emit_open(struct mux_session *s, struct mux_stream *st)
+named(struct mux_session *s, struct mux_stream *st, uint64_t id)
 {
-	size_t cap = 4 + EXT_ROOM(1) + EXT_ROOM(strlen(st->text));
-	struct frame f = { .type = FT_STREAM_START, .flags = FRAME_EXT };
-	uint8_t *p = frame_begin(s, cap);
-
-	if (p == NULL)
-		return false;
-	f.id = s->our_mark == 0 ? (s->cfg.initiator ? 1 : 2) :
-	    s->our_mark + 2;
-	if (f.id > ID_LOCAL_MAX) {
-		session_fatal(s, MUX_E_LOST, MUX_F_IDS_EXHAUSTED,
-		    "ids exhausted");
-		return false;
-	}
-	if (table_put(&s->ids, f.id, st) < 0) {
+	if (!session_name(st, id)) {
 		stream_fail(st, 0, MUX_INTERNAL, "no memory");
-		return true;
+		return false;
 	}
-	s->our_mark = st->id = f.id;
-	f.len = (uint32_t)start_write(st, p, cap);
-	frame_commit(s, p, &f, false);
+	s->our_mark = id;
 	TAILQ_REMOVE(&s->opening, st, data_link);
 	st->in_opening = false;
-	free(st->text);
-	st->text = NULL;
+	return true;
+}
+
+static bool
+emit_start(struct mux_session *s, struct mux_stream *st)
+{
+	bool s0 = s->mode == MUX_MODE_LEGACY;
+	struct frame f = { .type = FT_STREAM_START,
+	    .flags = s0 ? 0 : FRAME_EXT, .len = (uint32_t)st->start_len };
+	struct blob whole = { .heap = st->start, .len = st->start_len };
+	uint8_t *p = frame_begin(s, s0 ? WHOLE_MAX : st->start_len);
+
+	if (p == NULL || !next_id(s, &f.id))
+		return false;
+	if (!named(s, st, f.id))
+		return true;
+	if (s0) {
+		emit_whole(s, f.id, f.type, &whole);
+		st->start = whole.heap;	/* NULL, if it is on its way */
+	} else {
+		memcpy(p, st->start, st->start_len);
+		frame_commit(s, p, &f, false);
+	}
+	free(st->start);
+	st->start = NULL;
 	s->stats.opened++;
-	if (st->send == SEND_HELD)
+	if (s0)		/* nothing but the request goes that way */
+		stream_set_send(st, SEND_DONE);
+	else if (st->send == SEND_HELD)
 		stream_set_send(st, SEND_OPEN);
 	stream_schedule(st);
 	stream_owe(st, 0);	/* what was asked for before it had an id */
 	return true;
+}
+
+/* As much of the body as the open may carry, behind its block of tags. */
+static size_t
+first_body(struct mux_session *s, struct mux_call *c, uint8_t *p, size_t max,
+    unsigned *flags)
+{
+	struct mux_stream *st = &c->st;
+	size_t n;
+
+	/* with a link that is paused only what takes no bytes goes out */
+	if (s->paused_peer)
+		max = 0;
+	if (max == 0 && !c->given)
+		return 0;
+	n = st->ops->fill(st, p, max, max, flags, st->arg);
+	assert(n <= max);
+	if (n == 0 && *flags == 0)
+		st->ready = false;
+	return n;
+}
+
+static void
+request_is_out(struct mux_session *s, struct mux_call *c, size_t n, bool end)
+{
+	struct mux_stream *st = &c->st;
+
+	s->stats.calls_made++;
+	credit_tx_use(&st->tx, n);
+	s->stats.bytes_out += n;
+	session_note_size(s, st, n);
+	st->deficit = -(int64_t)(n + FRAME_COST);
+	/* given up from within fill(): the answer must come all the same */
+	if (st->send == SEND_DONE)
+		return;
+	blob_release(&c->ext);
+	if (end) {
+		st->ready = false;
+		stream_set_send(st, SEND_DONE);
+		blob_release(&c->body);
+	}
+	stream_schedule(st);
+	stream_owe(st, 0);
+}
+
+/* A call opens with its first frame, and small ones end with it. */
+static bool
+emit_request(struct mux_session *s, struct mux_call *c)
+{
+	struct mux_stream *st = &c->st;
+	struct frame f = { .type = FT_REQUEST, .flags = FRAME_EXT };
+	size_t ext = c->ext.len, max, n, used = s->out.len;
+	unsigned flags = 0;
+	uint8_t *p;
+
+	if (used > 0 && used + FRAME_HEADER + ext + DATA_ROOM_MIN > OUT_MARK)
+		return false;
+	max = min_size(FIRST_BODY, ring_room(&s->out) - FRAME_HEADER - ext);
+	max = min_size(max, s->peer.max_frame - ext);
+	max = min_size(max, (size_t)credit_tx_left(&st->tx));
+	if ((p = frame_begin(s, ext + max)) == NULL || !next_id(s, &f.id))
+		return false;
+	if (!named(s, st, f.id))
+		return true;
+	call_step(&c->state, CEV_SEND);
+	st->unanswered = true;
+	stream_set_send(st, SEND_OPEN);
+	memcpy(p, blob_bytes(&c->ext), ext);
+	n = first_body(s, c, p + ext, max, &flags);
+	if ((flags & MUX_FILL_END) == 0 || st->send == SEND_DONE)
+		f.flags |= FRAME_MORE;
+	f.len = (uint32_t)(ext + n);
+	frame_commit(s, p, &f, false);
+	request_is_out(s, c, n, (f.flags & FRAME_MORE) == 0);
+	return true;
+}
+
+static bool
+emit_legacy_request(struct mux_session *s, struct mux_call *c)
+{
+	struct mux_stream *st = &c->st;
+	uint64_t id;
+
+	if (frame_begin(s, WHOLE_MAX) == NULL || !next_id(s, &id))
+		return false;
+	if (!named(s, st, id))
+		return true;
+	call_step(&c->state, CEV_SEND);
+	st->unanswered = true;
+	s->stats.calls_made++;
+	s->stats.bytes_out += c->body.len;
+	if (!c->given)
+		s->collected -= c->body.len;
+	c->given = true;
+	emit_whole(s, id, FT_REQUEST, &c->body);
+	blob_release(&c->body);
+	stream_set_send(st, SEND_DONE);
+	stream_owe(st, 0);
+	return true;
+}
+
+static bool
+emit_open(struct mux_session *s, struct mux_stream *st)
+{
+	if (st->kind == KIND_STREAM)
+		return emit_start(s, st);
+	if (s->mode == MUX_MODE_LEGACY)
+		return emit_legacy_request(s, call_of(st));
+	return emit_request(s, call_of(st));
 }
 
 static void
@@ -410,17 +656,30 @@ session_note_size(struct mux_session *s, struct mux_stream *st, size_t n)
 	}
 }
 
-/* n bytes (behind the header, or foreign) are the stream's next frame. */
+/* Where the message of this kind goes on, where its direction ends. */
+static uint8_t
+end_flag(const struct mux_session *s, const struct mux_stream *st, bool end)
+{
+	if (s->mode == MUX_MODE_LEGACY)
+		return 0;
+	if (st->kind == KIND_STREAM)
+		return end ? FRAME_FIN : 0;
+	return end ? 0 : FRAME_MORE;
+}
+
+/* n bytes (behind the header and `ext` bytes, or foreign) are the stream's
+ * next frame. */
 static void
 commit_data(struct mux_session *s, struct mux_stream *st, uint8_t *p,
-    size_t n, unsigned flags)
+    size_t ext, size_t n, unsigned flags)
 {
-	struct frame f = { .id = st->id, .len = (uint32_t)n,
-	    .type = FT_STREAM_DATA };
+	struct frame f = { .id = st->id, .len = (uint32_t)(ext + n),
+	    .type = body_type(st) };
 	bool foreign = (flags & MUX_FILL_FOREIGN) != 0;
 
-	if ((flags & MUX_FILL_END) != 0)
-		f.flags = FRAME_FIN;
+	f.flags = end_flag(s, st, (flags & MUX_FILL_END) != 0);
+	if (ext > 0)
+		put_ext(call_of(st), p, &f);
 	credit_tx_use(&st->tx, n);
 	s->stats.bytes_out += n;
 	session_note_size(s, st, n);
@@ -433,47 +692,119 @@ commit_data(struct mux_session *s, struct mux_stream *st, uint8_t *p,
 }
 
 static void
-ended_by_fill(struct mux_stream *st, bool with_data)
+ended_by_fill(struct mux_session *s, struct mux_stream *st, bool with_data)
 {
-	stream_set_send(st, with_data ? SEND_DONE : SEND_ENDING);
+	/* S0 has no flag for it */
+	bool said = with_data && s->mode != MUX_MODE_LEGACY;
+
+	stream_set_send(st, said ? SEND_DONE : SEND_ENDING);
 	st->ready = false;
 	stream_schedule(st);
-	if (with_data)
-		stream_settle(st);
-	else
+	if (!said)
 		stream_owe(st, OWE_END);
+	else if (st->kind == KIND_CALLEE)
+		call_sent(call_of(st));
+	else
+		stream_settle(st);
 }
 
-/* One frame of one stream; false when there is no room for data. */
-static bool
-emit_data(struct mux_session *s, struct mux_stream *st)
+/*
+ * An S0 message is one frame, so it is gathered before its length is said.
+ * One that cannot be sent, or for which there is no memory, has failed.
+ */
+static void
+collect(struct mux_session *s, struct mux_call *c)
 {
-	size_t limit, max, n;
+	struct mux_stream *st = &c->st;
 	unsigned flags = 0;
-	uint8_t *p;
+	uint8_t *p = NULL;
+	size_t n;
 
-	if (s->out.len + FRAME_HEADER + DATA_ROOM_MIN > OUT_MARK)
-		return false;
-	limit = (size_t)min_u64(session_frame_size(s),
-	    credit_tx_left(&st->tx));
-	max = min_size(limit, OUT_MARK - FRAME_HEADER - s->out.len);
-	if ((p = frame_begin(s, max)) == NULL)
+	if (c->body.len <= FRAME_HARD_MAX && s->collected < s->cfg.memory)
+		p = blob_more(&c->body, COLLECT);
+	if (p == NULL) {
+		stream_fail(st, OWE_ERROR, MUX_TOO_LARGE,
+		    "a plain S0 message is one frame of at most 16 MiB");
+		return;
+	}
+	n = st->ops->fill(st, p, COLLECT, COLLECT, &flags, st->arg);
+	if (st->send != SEND_OPEN)
+		return;
+	c->body.len += n;
+	s->collected += n;
+	st->ready = n > 0 && (flags & MUX_FILL_END) == 0;
+	stream_schedule(st);
+	if ((flags & MUX_FILL_END) == 0)
+		return;
+	if (c->body.len > FRAME_HARD_MAX) {
+		stream_fail(st, OWE_ERROR, MUX_TOO_LARGE, "over 16 MiB");
+		return;
+	}
+	stream_set_send(st, SEND_ENDING);
+	if (st->kind == KIND_CALLEE) {
+		stream_owe(st, OWE_END);
+		return;
+	}
+	st->in_opening = true;
+	TAILQ_INSERT_TAIL(&s->opening, st, data_link);
+}
+
+/* Asks the owner for at most `max` bytes behind p; false: no room. */
+static bool
+emit_fill(struct mux_session *s, struct mux_stream *st, size_t ext,
+    size_t max, size_t limit)
+{
+	uint8_t *p = frame_begin(s, ext + max);
+	unsigned flags = 0;
+	size_t n;
+
+	if (p == NULL)
 		return false;
 	n = st->ops->fill == NULL ? 0 :
-	    st->ops->fill(st, p, max, limit, &flags, st->arg);
+	    st->ops->fill(st, p + ext, max, limit, &flags, st->arg);
 	if (st->send != SEND_OPEN)	/* reset from within fill() */
 		return true;
 	assert(n <= ((flags & MUX_FILL_FOREIGN) != 0 ? limit : max));
 	if (n > 0)
-		commit_data(s, st, p, n, flags);
+		commit_data(s, st, p, ext, n, flags);
 	if ((flags & MUX_FILL_END) != 0) {
-		ended_by_fill(st, n > 0);
+		ended_by_fill(s, st, n > 0);
 		return true;
 	}
 	if (n == 0)
 		st->ready = false;
 	stream_schedule(st);
 	return true;
+}
+
+/* One frame of one stream; false when there is no room for data. */
+static bool
+emit_data(struct mux_session *s, struct mux_stream *st)
+{
+	struct mux_call *c = call_of(st);
+	size_t ext = c != NULL && c->ext_owed ? c->ext.len : 0;
+	size_t limit, max;
+
+	if (c != NULL && s->mode == MUX_MODE_LEGACY) {
+		collect(s, c);
+		return true;
+	}
+	if (s->out.len + FRAME_HEADER + DATA_ROOM_MIN > OUT_MARK)
+		return false;
+	limit = (size_t)min_u64(session_frame_size(s),
+	    credit_tx_left(&st->tx));
+	max = min_size(limit, OUT_MARK - FRAME_HEADER - s->out.len);
+	if (ext > 0) {
+		/* a long block may have to wait for an empty output */
+		if (ring_room(&s->out) < FRAME_HEADER + ext + 1)
+			return false;
+		max = min_size(max, ring_room(&s->out) - FRAME_HEADER - ext);
+		max = min_size(max, s->peer.max_frame - ext);
+	}
+	/* what is known to be small need not move what is not sent yet */
+	if (c != NULL && c->given)
+		max = min_size(max, c->body.len - c->body_off);
+	return emit_fill(s, st, ext, max, c != NULL ? max : limit);
 }
 
 static void
@@ -497,7 +828,8 @@ static void
 check_drained(struct mux_session *s)
 {
 	if (!s->draining || !s->goodbye_sent || s->n_streams > 0 ||
-	    s->out.len > 0 || s->foreign_len > 0 || s->refused.n > 0)
+	    s->out.len > 0 || s->foreign_len > 0 || s->rest.buf != NULL ||
+	    s->refused.n > 0)
 		return;
 	if (s->err == 0)
 		session_fatal(s, MUX_E_DONE, 0, "drained");
@@ -510,6 +842,7 @@ mux_session_pull(struct mux_session *s, uint64_t now)
 	s->woken = false;
 	if (s->out.len > 0 || s->foreign_len > 0)
 		pace_blocked(&s->pace);
+	emit_rest(s);
 	emit_link(s);
 	if (s->err == 0 && s->mode != MUX_MODE_HELLO) {
 		emit_owed(s);
@@ -517,6 +850,7 @@ mux_session_pull(struct mux_session *s, uint64_t now)
 		emit_opens(s);
 		emit_all_data(s);
 		emit_owed(s);	/* ENDs that fill() announced */
+		emit_rest(s);
 		check_drained(s);
 	}
 	return session_leave(s);

@@ -67,7 +67,7 @@ bool
 stream_over(const struct mux_stream *st)
 {
 	return st->send == SEND_DONE && st->recv == RECV_DONE &&
-	    st->owed == 0;
+	    st->owed == 0 && !st->unanswered;
 }
 
 bool

@@ -20,6 +20,9 @@
 enum send_state { SEND_HELD, SEND_OPEN, SEND_ENDING, SEND_DONE };
 enum recv_state { RECV_OPEN, RECV_STOPPED, RECV_DONE };
 
+/* Calls are driven by the same engine: see call.h. */
+enum stream_kind { KIND_STREAM, KIND_CALLER, KIND_CALLEE };
+
 /* What is owed, in the order in which it is sent. */
 #define OWE_ERROR	0x01u	/* refusal, or the answer to CANCEL */
 #define OWE_RESET	0x02u
@@ -27,8 +30,8 @@ enum recv_state { RECV_OPEN, RECV_STOPPED, RECV_DONE };
 #define OWE_CREDIT	0x08u
 #define OWE_FLOW	0x10u	/* PAUSE or RESUME, as paused_us says */
 #define OWE_PRIORITY	0x20u
-#define OWE_STOP	0x40u
-#define OWE_END		0x80u
+#define OWE_STOP	0x40u	/* of a caller: CANCEL */
+#define OWE_END		0x80u	/* of a call: its last frame */
 #define OWE_LAST	(OWE_ERROR | OWE_RESET)	/* nothing follows these */
 
 #define STREAM_PRIORITY	3u	/* the default of 0..7 */
@@ -43,13 +46,18 @@ struct mux_stream {
 	uint64_t small_at, big_at;	/* last payload <= 4 KiB, > 16 KiB */
 	int64_t deficit;		/* of the round robin, bytes */
 	uint32_t round_no;		/* the last that gave it a quantum */
-	char *text;	/* target until START, reason until RESET or ERROR */
+	uint8_t *start;			/* payload of its START, until then */
+	size_t start_len;
+	char *text;			/* reason of the RESET or ERROR */
 	uint32_t code;			/* of the RESET, ERROR or STOP owed */
 	uint32_t stop_code;
 	uint8_t send, recv;		/* enum send_state, recv_state */
 	uint8_t owed;			/* OWE_* */
 	uint8_t priority;
+	uint8_t kind;			/* enum stream_kind */
 	bool by_peer;			/* the peer opened it */
+	bool named;			/* its id was given out */
+	bool unanswered;		/* a caller whose peer still owes it */
 	bool accepted;			/* STREAM_OK: by_peer said, else came */
 	bool attached;			/* has an owner who must release it */
 	bool ready;			/* fill() may have something */

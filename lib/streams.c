@@ -16,23 +16,96 @@ stream_new(struct mux_session *s, bool by_peer)
 
 	if ((st = calloc(1, sizeof(*st))) == NULL)
 		return NULL;
+	stream_init(st, s, KIND_STREAM, by_peer);
+	return st;
+}
+
+/* Of the peer's, for each kind: what they take here. */
+static size_t *
+slots_of(const struct mux_stream *st)
+{
+	struct mux_session *s = st->session;
+
+	return st->kind == KIND_STREAM ? &s->peer_slots : &s->n_calls_in;
+}
+
+/* What the peer counts as well. */
+static size_t *
+live_of(const struct mux_stream *st)
+{
+	struct mux_session *s = st->session;
+
+	if (st->kind == KIND_STREAM)
+		return st->by_peer ? &s->peer_live : &s->our_live;
+	return st->by_peer ? &s->peer_calls : &s->our_calls;
+}
+
+void
+stream_init(struct mux_stream *st, struct mux_session *s,
+    enum stream_kind kind, bool by_peer)
+{
 	st->session = s;
+	st->kind = (uint8_t)kind;
 	st->by_peer = by_peer;
 	st->priority = STREAM_PRIORITY;
 	st->tx.limit = s->peer.window;
 	credit_rx_init(&st->rx, s->cfg.window, s->now);
+	/* plain S0 has no credit: as much as nobody can send */
+	if (s->mode == MUX_MODE_LEGACY)
+		st->tx.limit = st->rx.granted = UINT64_MAX / 2;
 	TAILQ_INSERT_TAIL(&s->all, st, all_link);
 	s->n_streams++;
 	if (by_peer)
-		s->peer_slots++;
-	return st;
+		(*slots_of(st))++;
+}
+
+void
+stream_enter_wire(struct mux_stream *st)
+{
+	st->wire_live = true;
+	(*live_of(st))++;
+}
+
+/* ---- ids: the table has no room for S0's id 0 ---- */
+
+struct mux_stream *
+session_find(const struct mux_session *s, uint64_t id)
+{
+	return id == 0 ? s->zero : table_get(&s->ids, id);
+}
+
+bool
+session_name(struct mux_stream *st, uint64_t id)
+{
+	struct mux_session *s = st->session;
+
+	if (id == 0)
+		s->zero = st;
+	else if (table_put(&s->ids, id, st) < 0)
+		return false;
+	st->id = id;
+	st->named = true;
+	return true;
+}
+
+static void
+unname(struct mux_stream *st)
+{
+	if (st->id == 0)
+		st->session->zero = NULL;
+	else
+		table_del(&st->session->ids, st->id);
 }
 
 void
 stream_free_now(struct mux_stream *st)
 {
+	free(st->start);
 	free(st->text);
-	free(st);
+	if (st->kind == KIND_STREAM)
+		free(st);
+	else
+		call_free(call_of(st));
 }
 
 /* ---- lists ---- */
@@ -41,9 +114,22 @@ stream_free_now(struct mux_stream *st)
 static bool
 may_speak(const struct mux_stream *st)
 {
-	if (st->id == 0)
+	if (!st->named)
 		return false;
 	return !st->by_peer || st->accepted || (st->owed & OWE_LAST) != 0;
+}
+
+/* A plain S0 peer has no word for the rest. */
+static uint8_t
+sayable(const struct mux_session *s, uint8_t what)
+{
+	uint8_t words = OWE_LAST | OWE_END;
+
+	if (s->mode != MUX_MODE_LEGACY)
+		return what;
+	if (s->cfg.initiator)
+		words |= OWE_STOP | OWE_FLOW;
+	return what & words;
 }
 
 void
@@ -51,7 +137,7 @@ stream_owe(struct mux_stream *st, uint8_t what)
 {
 	struct mux_session *s = st->session;
 
-	st->owed |= what;
+	st->owed |= sayable(s, what);
 	if (st->owed == 0 || st->in_owed || !may_speak(st))
 		return;
 	TAILQ_INSERT_TAIL(&s->owed, st, owed_link);
@@ -118,6 +204,8 @@ stream_account(struct mux_stream *st)
 	struct mux_session *s = st->session;
 	uint64_t charge, excess;
 
+	if (s->mode == MUX_MODE_LEGACY)
+		return;
 	charge = st->recv == RECV_OPEN ?
 	    max_u64(credit_rx_charge(&st->rx), st->rx.window) :
 	    credit_rx_buffered(&st->rx);
@@ -176,17 +264,12 @@ detach(struct mux_stream *st)
 static void
 leave_wire(struct mux_stream *st)
 {
-	struct mux_session *s = st->session;
-
 	if (!st->wire_live)
 		return;
 	st->wire_live = false;
-	if (st->id != 0)
-		table_del(&s->ids, st->id);
-	if (st->by_peer)
-		s->peer_live--;
-	else
-		s->our_live--;
+	if (st->named)
+		unname(st);
+	(*live_of(st))--;
 }
 
 static void
@@ -198,7 +281,7 @@ bury(struct mux_stream *st)
 	TAILQ_REMOVE(&s->all, st, all_link);
 	s->n_streams--;
 	if (st->by_peer)
-		s->peer_slots--;
+		(*slots_of(st))--;
 	/* a callback further up the stack may still hold the pointer */
 	st->dead = true;
 	if (s->depth > 0)
@@ -236,20 +319,43 @@ stream_forget(struct mux_stream *st)
 	stream_settle(st);
 }
 
+/* How this kind of thing is ended.  A call has no RESET: the callee gives
+ * its answer, the caller says once that it wants none. */
+static uint8_t
+last_words(const struct mux_stream *st, uint8_t owed)
+{
+	const struct mux_call *c = (const struct mux_call *)st;
+
+	/* a peer that never heard of it must not hear of its end */
+	if (!st->named || owed == 0)
+		return 0;
+	if (st->kind == KIND_STREAM)
+		return owed;
+	if (st->kind == KIND_CALLEE)
+		return OWE_ERROR;
+	return c->state == CALL_CANCELLING ? st->owed & OWE_STOP : OWE_STOP;
+}
+
 void
 stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
     const char *text)
 {
+	/* whoever gives up a call that is out must still wait for its answer,
+	 * or it would make more calls than the peer takes */
+	if (owed == 0 || !st->named)
+		st->unanswered = false;
+	owed = last_words(st, owed);
 	unlink_data(st);
 	detach(st);
 	st->end_sent = st->send == SEND_DONE;
 	stream_set_send(st, SEND_DONE);
 	stream_set_recv(st, RECV_DONE);
 	unlink_owed(st);
-	/* a peer that never heard of it must not hear of its end */
-	if (st->id == 0)
-		owed = 0;
+	if (st->kind != KIND_STREAM)
+		call_killed(call_of(st));
 	st->code = code;
+	if ((owed & OWE_STOP) != 0)
+		st->stop_code = code;
 	free(st->text);
 	st->text = owed != 0 && text != NULL && text[0] != '\0' ?
 	    strdup(text) : NULL;
@@ -290,39 +396,119 @@ stream_ended(struct mux_stream *st)
 
 /* ---- the owner's verbs ---- */
 
+static bool
+target_ok(const struct mux_open *o)
+{
+	return o->target_len > 0 && o->target_len <= TARGET_MAX &&
+	    memchr(o->target, 0, o->target_len) == NULL;
+}
+
+/* A target, a method, or something that belongs to a call. */
+static bool
+open_ok(const struct mux_session *s, const struct mux_open *o)
+{
+	const struct mux_request *q = o->request;
+	uint32_t body_max = s->mode == MUX_MODE_LEGACY ? FRAME_HARD_MAX :
+	    FRAME_BODY_MAX;
+
+	if ((o->have_priority && o->priority > 7) ||
+	    (o->one_way && o->parent == 0))
+		return false;
+	if (o->target != NULL)
+		return q == NULL && target_ok(o);
+	if (q == NULL)
+		return o->parent != 0;
+	return q->size == sizeof(*q) && q->body_len <= body_max &&
+	    (s->mode != MUX_MODE_LEGACY || q->n_args == 0) &&
+	    request_ok(q, s->peer.max_meta);
+}
+
+static int
+may_open(const struct mux_session *s, const struct mux_open *o)
+{
+	if (s->err != 0 || s->draining || s->peer_draining)
+		return MUX_E_CLOSED;
+	if (s->mode == MUX_MODE_HELLO || (s->mode == MUX_MODE_LEGACY &&
+	    (!s->cfg.initiator || o->request == NULL)))
+		return MUX_E_STATE;
+	if (s->mode == MUX_MODE_LEGACY)
+		return s->our_live >= LEGACY_CALLS ? MUX_E_LIMIT : 0;
+	/* the peer counts what is on the wire, we what takes our memory */
+	return s->our_live >= s->peer.max_streams ||
+	    s->n_streams - s->peer_slots - s->n_calls_in >=
+	    s->cfg.max_open ? MUX_E_LIMIT : 0;
+}
+
+static void
+start_tags(struct wr *w, const struct mux_stream *st,
+    const struct mux_open *o)
+{
+	uint8_t v[8], mode = MODE_ONE_WAY;
+
+	ext_begin(w);
+	if (st->priority != STREAM_PRIORITY)
+		ext_put(w, TAG_PRIORITY, &st->priority, 1);
+	if (o->target != NULL)
+		ext_put(w, TAG_TARGET, o->target, o->target_len);
+	if (o->request != NULL)
+		request_write(w, o->request);
+	if (o->parent != 0) {
+		put_le64(v, o->parent);
+		ext_put(w, TAG_PARENT, v, 8);
+	}
+	if (o->one_way)
+		ext_put(w, TAG_MODE, &mode, 1);
+	ext_end(w);
+}
+
+/* What its STREAM_START will say; with S0 that is the request alone. */
+static bool
+start_write(struct mux_stream *st, const struct mux_open *o)
+{
+	const struct mux_request *q = o->request;
+	size_t body = q != NULL ? q->body_len : 0;
+	size_t cap = 4 + EXT_ROOM(1) + EXT_ROOM(o->target_len) +
+	    (q != NULL ? request_room(q) : 0) + EXT_ROOM(8) + EXT_ROOM(1) +
+	    body;
+	struct wr w;
+
+	if ((st->start = malloc(cap)) == NULL)
+		return false;
+	wr_init(&w, st->start, cap);
+	if (st->session->mode != MUX_MODE_LEGACY)
+		start_tags(&w, st, o);
+	if (body > 0)
+		wr_bytes(&w, q->body, body);
+	st->start_len = w.n;
+	return true;
+}
+
 int
 mux_stream_open(struct mux_session *s, const struct mux_open *o,
     const struct mux_stream_ops *ops, void *arg, struct mux_stream **out)
 {
 	struct mux_stream *st;
+	int r;
 
 	if (o->size != sizeof(*o) || ops->size != sizeof(*ops) ||
-	    o->target == NULL || o->target_len == 0 ||
-	    o->target_len > TARGET_MAX ||
-	    (o->have_priority && o->priority > 7) ||
-	    memchr(o->target, 0, o->target_len) != NULL)
+	    !open_ok(s, o))
 		return MUX_E_INVAL;
-	if (s->err != 0 || s->draining || s->peer_draining)
-		return MUX_E_CLOSED;
-	if (s->mode != MUX_MODE_EXTENDED)
-		return MUX_E_STATE;
-	/* the peer counts what is on the wire, we what takes our memory */
-	if (s->our_live >= s->peer.max_streams ||
-	    s->n_streams - s->peer_slots >= s->cfg.max_open)
-		return MUX_E_LIMIT;
+	if ((r = may_open(s, o)) < 0)
+		return r;
 	if ((st = stream_new(s, false)) == NULL)
 		return MUX_E_NOMEM;
-	if ((st->text = strndup(o->target, o->target_len)) == NULL) {
+	if (o->have_priority)
+		st->priority = o->priority;
+	if (!start_write(st, o)) {
 		bury(st);
 		return MUX_E_NOMEM;
 	}
-	if (o->have_priority)
-		st->priority = o->priority;
 	st->ops = ops;
 	st->arg = arg;
 	st->attached = true;
-	st->wire_live = true;
-	s->our_live++;
+	if (o->one_way)
+		stream_set_recv(st, RECV_DONE);
+	stream_enter_wire(st);
 	st->in_opening = true;
 	TAILQ_INSERT_TAIL(&s->opening, st, data_link);
 	session_wake(s);
@@ -386,6 +572,8 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 		return;
 	assert(n <= credit_rx_buffered(&st->rx));
 	credit_rx_consume(&st->rx, n);
+	if (s->mode == MUX_MODE_LEGACY)
+		return;
 	if (st->recv == RECV_OPEN)
 		resize(st);
 	stream_account(st);
