@@ -150,6 +150,9 @@ response_ext(struct mux_session *s, struct rd ext, size_t body)
 	struct mux_call *c = call_of(session_find(s, s->in.f.id));
 	uint8_t *p;
 
+	/* given up for good, since its header came? */
+	if (c == NULL)
+		return;
 	if (!session_body_begin(s, &c->st, body, c->st.recv == RECV_OPEN) ||
 	    c->st.recv != RECV_OPEN)
 		return;

@@ -530,10 +530,11 @@ mux_call_fail(struct mux_call *c, uint32_t code, const char *text,
 		    MUX_E_STATE;
 	if ((r = write_answer(c, a)) < 0)
 		return r;
+	if (c->state == CALL_RECEIVED)
+		st->session->stats.refused++;
 	moved = call_step(&c->state, CEV_ANSWER);
 	assert(moved);
 	(void)moved;
-	st->session->stats.refused++;
 	stream_kill(st, OWE_ERROR, code, text);
 	return 0;
 }

@@ -351,12 +351,15 @@ static bool
 emit_call_end(struct mux_session *s, struct mux_call *c)
 {
 	struct frame f = { .id = c->st.id, .type = body_type(&c->st) };
-	size_t ext = c->ext_owed ? c->ext.len : 0;
+	size_t ext = c->ext_owed ? c->ext.len : 0, n;
 	uint8_t *p;
 
 	if (s->mode == MUX_MODE_LEGACY) {
+		n = c->given ? 0 : c->body.len;
 		if (!emit_whole(s, c->st.id, FT_RESPONSE, &c->body))
 			return false;
+		s->collected -= n;
+		c->given = true;
 	} else {
 		if ((p = frame_begin(s, ext)) == NULL)
 			return false;

@@ -41,6 +41,9 @@ static const struct mode {
 	  "[-c] LISTEN=DIAL...  (prints the ports; -c copies)" },
 	{ "listen", load_listen,
 	  "N COMMAND...  (prints N ports; sockets are 3, 4, ...)" },
+	{ "calls_core", load_calls_core,
+	  "N DEPTH  (prints calls/s: memory, socketpair, and "
+	  "frames without a library)" },
 	{ "freeport", load_freeport, "  (prints PORT)" },
 	{ "spawn", load_spawn, "N COMMAND...  (prints us: P50 P99 MAX N)" },
 };

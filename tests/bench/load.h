@@ -25,6 +25,7 @@ int load_ping(int argc, char **argv);
 int load_openclose(int argc, char **argv);
 int load_idle(int argc, char **argv);
 int load_relay(int argc, char **argv);
+int load_calls_core(int argc, char **argv);
 int load_listen(int argc, char **argv);
 int load_freeport(int argc, char **argv);
 int load_spawn(int argc, char **argv);
