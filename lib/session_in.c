@@ -315,8 +315,10 @@ feed_ext(struct mux_session *s, const uint8_t *p, size_t n)
 	}
 	session_tap(s, false, &s->in.f, p, s->in.got, k);
 	s->in.got += (uint32_t)k;
-	if (s->in.got < need || (need == 4 && get_le32(block) > 0 &&
-	    s->in.got == 4))
+	/* its length is known just now? */
+	if (s->in.got == 4 && need == 4 && !ext_size(s, block, &need))
+		return k;
+	if (s->in.got < need)
 		return k;
 	s->in.in_ext = false;
 	rd_init(&ext, block + 4, need - 4);

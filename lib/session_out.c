@@ -853,6 +853,8 @@ mux_session_pull(struct mux_session *s, uint64_t now)
 		emit_opens(s);
 		emit_all_data(s);
 		emit_owed(s);	/* ENDs that fill() announced */
+		if (s->mode == MUX_MODE_LEGACY)
+			emit_opens(s);	/* requests that are whole now */
 		emit_rest(s);
 		check_drained(s);
 	}
