@@ -579,7 +579,7 @@ mux_call_release(struct mux_call *c)
 	st->attached = false;
 	c->ops = NULL;
 	if (st->session == NULL) {
-		call_free(c);
+		stream_free_now(st);
 		return;
 	}
 	if (st->send == SEND_DONE && st->recv == RECV_DONE)

@@ -230,6 +230,7 @@ client_calls(bool fall_back)
 	struct raw r;
 	struct deal *a, *b, *c;
 	struct wire w;
+	uint64_t ignored;
 
 	client(&r, fall_back);
 	a = call_make(&r, "method", "hello world", 11);
@@ -251,8 +252,9 @@ client_calls(bool fall_back)
 	mux_call_open(r.s, &q, &deal_ops, c, &c->c);
 	ok(raw_next(&r, &w) && w.type == REQUEST && w.id == 3 &&
 	    w.len == 200000, "a body from fill() is one frame");
+	ignored = raw_stats(&r).ignored;
 	raw_frame(&r, RESPONSE, 0, 99, "?", 1);
-	is_u64(raw_stats(&r).ignored, 1, "unknown ids are dropped");
+	is_u64(raw_stats(&r).ignored, ignored + 1, "unknown ids are dropped");
 	mux_call_cancel(c->c, 0);
 	call_says(&r, CANCEL, 0, 3, "", 0, "Cancel 3");
 	raw_frame(&r, RESPONSE, 0, 3, big, sizeof(big));
