@@ -168,7 +168,23 @@ void session_handle(struct mux_session *s, const struct frame *f,
 void session_data_begin(struct mux_session *s);
 void session_data_slice(struct mux_session *s, const uint8_t *p, size_t n);
 
+#define FRAME_COST	256u	/* of a frame beside its payload */
+#define DATA_ROOM_MIN	(4u * 1024u)	/* less is not worth a frame now */
+#define WHOLE_MAX	(32u * 1024u)	/* longer S0 frames go in pieces */
+
 /* session_out.c */
+/* Begins a frame of n payload bytes; NULL if there is no room for it. */
+uint8_t *out_begin(struct mux_session *s, size_t n);
+/* Writes the header before `payload`, where out_begin() left room; with it,
+ * or for out_header() with `len` bytes of it, the frame is in the output. */
+void out_header(struct mux_session *s, uint8_t *payload,
+    const struct frame *f, size_t len);
+void out_commit(struct mux_session *s, uint8_t *payload,
+    const struct frame *f, bool foreign);
+bool out_next_id(struct mux_session *s, uint64_t *id);
+/* The id exists from here on: the mark rises, the table knows it.  False, and
+ * the stream has failed, if there is no memory. */
+bool out_named(struct mux_session *s, struct mux_stream *st, uint64_t id);
 void session_note_size(struct mux_session *s, struct mux_stream *st,
     size_t n);
 
@@ -230,6 +246,20 @@ bool session_body_begin(struct mux_session *s, struct mux_stream *st,
 struct mux_stream *session_find_live(struct mux_session *s,
     const struct frame *f);
 int session_take_open(struct mux_session *s, const struct frame *f);
+
+/* call_out.c */
+/* A whole message as one frame; false: no room.  Its bytes become ours. */
+bool out_whole(struct mux_session *s, uint64_t id, uint8_t type,
+    struct blob *b);
+void out_rest(struct mux_session *s);	/* of such a frame */
+uint8_t out_body_type(const struct mux_stream *st);
+/* The block of an answer goes with its first frame, in front of the body. */
+void out_ext(struct mux_call *c, uint8_t *p, struct frame *f);
+/* These are false when there is no room. */
+bool out_call_end(struct mux_session *s, struct mux_call *c);
+bool out_request(struct mux_session *s, struct mux_call *c);
+bool out_legacy_request(struct mux_session *s, struct mux_call *c);
+void out_collect(struct mux_session *s, struct mux_call *c);
 
 /* legacy.c */
 void legacy_begin(struct mux_session *s);

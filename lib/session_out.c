@@ -11,15 +11,8 @@
 #include "session.h"
 #include "text.h"
 
-#define FRAME_COST	256u	/* of a frame beside its payload */
-#define DATA_ROOM_MIN	(4u * 1024u)	/* less is not worth a frame now */
-#define FIRST_BODY	(16u * 1024u)	/* of a call, beside its open */
-#define WHOLE_MAX	(32u * 1024u)	/* longer S0 frames go in pieces */
-#define COLLECT		(16u * 1024u)	/* asked for at a time */
-
-/* Begins a frame of n payload bytes; NULL if there is no room for it. */
-static uint8_t *
-frame_begin(struct mux_session *s, size_t n)
+uint8_t *
+out_begin(struct mux_session *s, size_t n)
 {
 	uint8_t *p;
 
@@ -29,17 +22,23 @@ frame_begin(struct mux_session *s, size_t n)
 	return p == NULL ? NULL : p + FRAME_HEADER;
 }
 
-/* Writes the header before `payload`, where frame_begin() left room. */
-static void
-frame_commit(struct mux_session *s, uint8_t *payload, const struct frame *f,
-    bool foreign)
+void
+out_header(struct mux_session *s, uint8_t *payload, const struct frame *f,
+    size_t len)
 {
 	frame_put(payload - FRAME_HEADER, f);
 	if (s->out.len == 0 && s->foreign_len == 0)
 		s->out_moved = s->now;
-	ring_commit(&s->out, FRAME_HEADER + (foreign ? 0 : f->len));
+	ring_commit(&s->out, FRAME_HEADER + len);
 	pace_begin(&s->pace, s->now);
 	s->stats.frames_out++;
+}
+
+void
+out_commit(struct mux_session *s, uint8_t *payload, const struct frame *f,
+    bool foreign)
+{
+	out_header(s, payload, f, foreign ? 0 : f->len);
 	session_tap(s, true, f, foreign ? NULL : payload, 0, f->len);
 }
 
@@ -49,52 +48,7 @@ frame_end(struct mux_session *s, uint8_t *payload, uint8_t type,
 {
 	struct frame f = { .id = id, .len = (uint32_t)len, .type = type };
 
-	frame_commit(s, payload, &f, false);
-}
-
-/* ---- S0 frames that do not fit ---- */
-
-/* A whole message as one frame; false: no room.  Its bytes become ours. */
-static bool
-emit_whole(struct mux_session *s, uint64_t id, uint8_t type, struct blob *b)
-{
-	struct frame f = { .id = id, .len = (uint32_t)b->len, .type = type };
-	bool longer = b->len > WHOLE_MAX;
-	uint8_t *p = frame_begin(s, longer ? 0 : b->len);
-
-	if (p == NULL)
-		return false;
-	if (!longer) {
-		memcpy(p, blob_bytes(b), b->len);
-		frame_commit(s, p, &f, false);
-		return true;
-	}
-	frame_commit(s, p, &f, true);
-	session_tap(s, true, &f, b->heap, 0, b->len);
-	s->rest = (struct long_frame){ .buf = b->heap, .len = b->len };
-	blob_init(b);
-	return true;
-}
-
-static void
-emit_rest(struct mux_session *s)
-{
-	struct long_frame *r = &s->rest;
-	size_t n;
-	uint8_t *p;
-
-	if (r->buf == NULL)
-		return;
-	n = min_size(r->len - r->off, ring_room(&s->out));
-	if (n == 0 || (p = ring_reserve(&s->out, n)) == NULL)
-		return;
-	memcpy(p, r->buf + r->off, n);
-	ring_commit(&s->out, n);
-	r->off += n;
-	if (r->off < r->len)
-		return;
-	free(r->buf);
-	*r = (struct long_frame){ 0 };
+	out_commit(s, payload, &f, false);
 }
 
 /* ---- what the link owes ---- */
@@ -104,12 +58,12 @@ emit_hello(struct mux_session *s)
 {
 	struct frame f = { .type = s->cfg.initiator ? FT_PING : FT_PONG,
 	    .flags = FRAME_EXT };
-	uint8_t *p = frame_begin(s, FRAME_HELLO_MAX);
+	uint8_t *p = out_begin(s, FRAME_HELLO_MAX);
 
 	if (p == NULL)
 		return false;
 	f.len = (uint32_t)hello_write(&s->ours, p, FRAME_HELLO_MAX);
-	frame_commit(s, p, &f, false);
+	out_commit(s, p, &f, false);
 	return true;
 }
 
@@ -117,7 +71,7 @@ static bool
 emit_goodbye(struct mux_session *s)
 {
 	size_t len = min_size(strlen(s->error), FRAME_TEXT_MAX);
-	uint8_t *p = frame_begin(s, 12 + len);
+	uint8_t *p = out_begin(s, 12 + len);
 
 	if (p == NULL)
 		return false;
@@ -135,7 +89,7 @@ emit_goodbye(struct mux_session *s)
 static bool
 emit_pong(struct mux_session *s)
 {
-	uint8_t *p = frame_begin(s, s->pong_len);
+	uint8_t *p = out_begin(s, s->pong_len);
 
 	if (p == NULL)
 		return false;
@@ -147,7 +101,7 @@ emit_pong(struct mux_session *s)
 static bool
 emit_ping(struct mux_session *s)
 {
-	uint8_t *p = frame_begin(s, 0);
+	uint8_t *p = out_begin(s, 0);
 
 	if (p == NULL)
 		return false;
@@ -189,7 +143,7 @@ emit_code(struct mux_session *s, uint8_t type, uint64_t id, uint32_t code,
 	if (text == NULL)
 		text = mux_code_name(code);
 	len = text != NULL ? min_size(strlen(text), FRAME_TEXT_MAX) : 0;
-	if ((p = frame_begin(s, at + 4 + len)) == NULL)
+	if ((p = out_begin(s, at + 4 + len)) == NULL)
 		return false;
 	if (at > 0)
 		memcpy(p, blob_bytes(ext), at);
@@ -198,7 +152,7 @@ emit_code(struct mux_session *s, uint8_t type, uint64_t id, uint32_t code,
 		memcpy(p + at + 4, text, len);
 	f.flags = at > 0 ? FRAME_EXT : 0;
 	f.len = (uint32_t)(at + 4 + len);
-	frame_commit(s, p, &f, false);
+	out_commit(s, p, &f, false);
 	return true;
 }
 
@@ -214,7 +168,7 @@ emit_refusals(struct mux_session *s)
 		if (ring_room(&s->out) < 2 * FRAME_HEADER + 64 ||
 		    !emit_code(s, one->type, one->id, one->code, NULL, NULL))
 			return;
-		if (one->end && (p = frame_begin(s, 0)) != NULL)
+		if (one->end && (p = out_begin(s, 0)) != NULL)
 			frame_end(s, p, FT_STREAM_END, one->id, 0);
 		r->head = (r->head + 1) % r->cap;
 		r->n--;
@@ -226,7 +180,7 @@ emit_refusals(struct mux_session *s)
 static bool
 emit_empty(struct mux_session *s, struct mux_stream *st, uint8_t type)
 {
-	uint8_t *p = frame_begin(s, 0);
+	uint8_t *p = out_begin(s, 0);
 
 	if (p == NULL)
 		return false;
@@ -265,29 +219,11 @@ emit_last(struct mux_session *s, struct mux_stream *st)
 	return true;
 }
 
-static uint8_t
-body_type(const struct mux_stream *st)
-{
-	return st->kind == KIND_STREAM ? FT_STREAM_DATA :
-	    st->kind == KIND_CALLER ? FT_REQUEST : FT_RESPONSE;
-}
-
-/* The block of an answer goes with its first frame, in front of the body. */
-static void
-put_ext(struct mux_call *c, uint8_t *p, struct frame *f)
-{
-	if (!c->ext_owed)
-		return;
-	memcpy(p, blob_bytes(&c->ext), c->ext.len);
-	f->flags |= FRAME_EXT;
-	c->ext_owed = false;
-}
-
 static bool
 emit_u32(struct mux_session *s, struct mux_stream *st, uint8_t type,
     uint32_t v)
 {
-	uint8_t *p = frame_begin(s, 4);
+	uint8_t *p = out_begin(s, 4);
 
 	if (p == NULL)
 		return false;
@@ -327,7 +263,7 @@ emit_flow(struct mux_session *s, struct mux_stream *st)
 static bool
 emit_priority(struct mux_session *s, struct mux_stream *st)
 {
-	uint8_t *p = frame_begin(s, 1);
+	uint8_t *p = out_begin(s, 1);
 
 	if (p == NULL)
 		return false;
@@ -345,39 +281,11 @@ emit_stop(struct mux_session *s, struct mux_stream *st)
 	    FT_CANCEL, st->stop_code);
 }
 
-/* The last frame of a call's body, empty but for the block of an answer; an
- * S0 answer is this one frame. */
-static bool
-emit_call_end(struct mux_session *s, struct mux_call *c)
-{
-	struct frame f = { .id = c->st.id, .type = body_type(&c->st) };
-	size_t ext = c->ext_owed ? c->ext.len : 0, n;
-	uint8_t *p;
-
-	if (s->mode == MUX_MODE_LEGACY) {
-		n = c->given ? 0 : c->body.len;
-		if (!emit_whole(s, c->st.id, FT_RESPONSE, &c->body))
-			return false;
-		s->collected -= n;
-		c->given = true;
-	} else {
-		if ((p = frame_begin(s, ext)) == NULL)
-			return false;
-		put_ext(c, p, &f);
-		f.len = (uint32_t)ext;
-		frame_commit(s, p, &f, false);
-	}
-	stream_set_send(&c->st, SEND_DONE);
-	if (c->st.kind == KIND_CALLEE)
-		call_sent(c);
-	return true;
-}
-
 static bool
 emit_end(struct mux_session *s, struct mux_stream *st)
 {
 	if (st->kind != KIND_STREAM)
-		return emit_call_end(s, call_of(st));
+		return out_call_end(s, call_of(st));
 	if (!emit_empty(s, st, FT_STREAM_END))
 		return false;
 	stream_set_send(st, SEND_DONE);
@@ -429,8 +337,8 @@ emit_owed(struct mux_session *s)
 
 /* ---- opens ---- */
 
-static bool
-next_id(struct mux_session *s, uint64_t *id)
+bool
+out_next_id(struct mux_session *s, uint64_t *id)
 {
 	if (s->mode == MUX_MODE_LEGACY)
 		*id = s->our_mark + 1;
@@ -445,8 +353,8 @@ next_id(struct mux_session *s, uint64_t *id)
 
 /* The id exists from here on: the mark rises, the table knows it.  False, and
  * the stream has failed, if there is no memory. */
-static bool
-named(struct mux_session *s, struct mux_stream *st, uint64_t id)
+bool
+out_named(struct mux_session *s, struct mux_stream *st, uint64_t id)
 {
 	if (!session_name(st, id)) {
 		stream_fail(st, 0, MUX_INTERNAL, "no memory");
@@ -465,18 +373,18 @@ emit_start(struct mux_session *s, struct mux_stream *st)
 	struct frame f = { .type = FT_STREAM_START,
 	    .flags = s0 ? 0 : FRAME_EXT, .len = (uint32_t)st->start_len };
 	struct blob whole = { .heap = st->start, .len = st->start_len };
-	uint8_t *p = frame_begin(s, s0 ? WHOLE_MAX : st->start_len);
+	uint8_t *p = out_begin(s, s0 ? WHOLE_MAX : st->start_len);
 
-	if (p == NULL || !next_id(s, &f.id))
+	if (p == NULL || !out_next_id(s, &f.id))
 		return false;
-	if (!named(s, st, f.id))
+	if (!out_named(s, st, f.id))
 		return true;
 	if (s0) {
-		emit_whole(s, f.id, f.type, &whole);
+		out_whole(s, f.id, f.type, &whole);
 		st->start = whole.heap;	/* NULL, if it is on its way */
 	} else {
 		memcpy(p, st->start, st->start_len);
-		frame_commit(s, p, &f, false);
+		out_commit(s, p, &f, false);
 	}
 	free(st->start);
 	st->start = NULL;
@@ -490,113 +398,14 @@ emit_start(struct mux_session *s, struct mux_stream *st)
 	return true;
 }
 
-/* As much of the body as the open may carry, behind its block of tags. */
-static size_t
-first_body(struct mux_session *s, struct mux_call *c, uint8_t *p, size_t max,
-    unsigned *flags)
-{
-	struct mux_stream *st = &c->st;
-	size_t n;
-
-	/* with a link that is paused only what takes no bytes goes out */
-	if (s->paused_peer)
-		max = 0;
-	if (max == 0 && !c->given)
-		return 0;
-	n = st->ops->fill(st, p, max, max, flags, st->arg);
-	assert(n <= max);
-	if (n == 0 && *flags == 0)
-		st->ready = false;
-	return n;
-}
-
-static void
-request_is_out(struct mux_session *s, struct mux_call *c, size_t n, bool end)
-{
-	struct mux_stream *st = &c->st;
-
-	s->stats.calls_made++;
-	credit_tx_use(&st->tx, n);
-	s->stats.bytes_out += n;
-	session_note_size(s, st, n);
-	st->deficit = -(int64_t)(n + FRAME_COST);
-	/* given up from within fill(): the answer must come all the same */
-	if (st->send == SEND_DONE)
-		return;
-	blob_release(&c->ext);
-	if (end) {
-		st->ready = false;
-		stream_set_send(st, SEND_DONE);
-		blob_release(&c->body);
-	}
-	stream_schedule(st);
-	stream_owe(st, 0);
-}
-
-/* A call opens with its first frame, and small ones end with it. */
-static bool
-emit_request(struct mux_session *s, struct mux_call *c)
-{
-	struct mux_stream *st = &c->st;
-	struct frame f = { .type = FT_REQUEST, .flags = FRAME_EXT };
-	size_t ext = c->ext.len, max, n, used = s->out.len;
-	unsigned flags = 0;
-	uint8_t *p;
-
-	if (used > 0 && used + FRAME_HEADER + ext + DATA_ROOM_MIN > OUT_MARK)
-		return false;
-	max = min_size(FIRST_BODY, ring_room(&s->out) - FRAME_HEADER - ext);
-	max = min_size(max, s->peer.max_frame - ext);
-	max = min_size(max, (size_t)credit_tx_left(&st->tx));
-	if ((p = frame_begin(s, ext + max)) == NULL || !next_id(s, &f.id))
-		return false;
-	if (!named(s, st, f.id))
-		return true;
-	call_step(&c->state, CEV_SEND);
-	st->unanswered = true;
-	stream_set_send(st, SEND_OPEN);
-	memcpy(p, blob_bytes(&c->ext), ext);
-	n = first_body(s, c, p + ext, max, &flags);
-	if ((flags & MUX_FILL_END) == 0 || st->send == SEND_DONE)
-		f.flags |= FRAME_MORE;
-	f.len = (uint32_t)(ext + n);
-	frame_commit(s, p, &f, false);
-	request_is_out(s, c, n, (f.flags & FRAME_MORE) == 0);
-	return true;
-}
-
-static bool
-emit_legacy_request(struct mux_session *s, struct mux_call *c)
-{
-	struct mux_stream *st = &c->st;
-	uint64_t id;
-
-	if (frame_begin(s, WHOLE_MAX) == NULL || !next_id(s, &id))
-		return false;
-	if (!named(s, st, id))
-		return true;
-	call_step(&c->state, CEV_SEND);
-	st->unanswered = true;
-	s->stats.calls_made++;
-	s->stats.bytes_out += c->body.len;
-	if (!c->given)
-		s->collected -= c->body.len;
-	c->given = true;
-	emit_whole(s, id, FT_REQUEST, &c->body);
-	blob_release(&c->body);
-	stream_set_send(st, SEND_DONE);
-	stream_owe(st, 0);
-	return true;
-}
-
 static bool
 emit_open(struct mux_session *s, struct mux_stream *st)
 {
 	if (st->kind == KIND_STREAM)
 		return emit_start(s, st);
 	if (s->mode == MUX_MODE_LEGACY)
-		return emit_legacy_request(s, call_of(st));
-	return emit_request(s, call_of(st));
+		return out_legacy_request(s, call_of(st));
+	return out_request(s, call_of(st));
 }
 
 static void
@@ -677,16 +486,16 @@ commit_data(struct mux_session *s, struct mux_stream *st, uint8_t *p,
     size_t ext, size_t n, unsigned flags)
 {
 	struct frame f = { .id = st->id, .len = (uint32_t)(ext + n),
-	    .type = body_type(st) };
+	    .type = out_body_type(st) };
 	bool foreign = (flags & MUX_FILL_FOREIGN) != 0;
 
 	f.flags = end_flag(s, st, (flags & MUX_FILL_END) != 0);
 	if (ext > 0)
-		put_ext(call_of(st), p, &f);
+		out_ext(call_of(st), p, &f);
 	credit_tx_use(&st->tx, n);
 	s->stats.bytes_out += n;
 	session_note_size(s, st, n);
-	frame_commit(s, p, &f, foreign);
+	out_commit(s, p, &f, foreign);
 	if (foreign) {
 		s->foreign_at = s->out.len;
 		s->foreign_len = n;
@@ -711,53 +520,12 @@ ended_by_fill(struct mux_session *s, struct mux_stream *st, bool with_data)
 		stream_settle(st);
 }
 
-/*
- * An S0 message is one frame, so it is gathered before its length is said.
- * One that cannot be sent, or for which there is no memory, has failed.
- */
-static void
-collect(struct mux_session *s, struct mux_call *c)
-{
-	struct mux_stream *st = &c->st;
-	unsigned flags = 0;
-	uint8_t *p = NULL;
-	size_t n;
-
-	if (c->body.len <= FRAME_HARD_MAX && s->collected < s->cfg.memory)
-		p = blob_more(&c->body, COLLECT);
-	if (p == NULL) {
-		stream_fail(st, OWE_ERROR, MUX_TOO_LARGE,
-		    "a plain S0 message is one frame of at most 16 MiB");
-		return;
-	}
-	n = st->ops->fill(st, p, COLLECT, COLLECT, &flags, st->arg);
-	if (st->send != SEND_OPEN)
-		return;
-	c->body.len += n;
-	s->collected += n;
-	st->ready = n > 0 && (flags & MUX_FILL_END) == 0;
-	stream_schedule(st);
-	if ((flags & MUX_FILL_END) == 0)
-		return;
-	if (c->body.len > FRAME_HARD_MAX) {
-		stream_fail(st, OWE_ERROR, MUX_TOO_LARGE, "over 16 MiB");
-		return;
-	}
-	stream_set_send(st, SEND_ENDING);
-	if (st->kind == KIND_CALLEE) {
-		stream_owe(st, OWE_END);
-		return;
-	}
-	st->in_opening = true;
-	TAILQ_INSERT_TAIL(&s->opening, st, data_link);
-}
-
 /* Asks the owner for at most `max` bytes behind p; false: no room. */
 static bool
 emit_fill(struct mux_session *s, struct mux_stream *st, size_t ext,
     size_t max, size_t limit)
 {
-	uint8_t *p = frame_begin(s, ext + max);
+	uint8_t *p = out_begin(s, ext + max);
 	unsigned flags = 0;
 	size_t n;
 
@@ -789,7 +557,7 @@ emit_data(struct mux_session *s, struct mux_stream *st)
 	size_t limit, max;
 
 	if (c != NULL && s->mode == MUX_MODE_LEGACY) {
-		collect(s, c);
+		out_collect(s, c);
 		return true;
 	}
 	if (s->out.len + FRAME_HEADER + DATA_ROOM_MIN > OUT_MARK)
@@ -845,7 +613,7 @@ mux_session_pull(struct mux_session *s, uint64_t now)
 	s->woken = false;
 	if (s->out.len > 0 || s->foreign_len > 0)
 		pace_blocked(&s->pace);
-	emit_rest(s);
+	out_rest(s);
 	emit_link(s);
 	if (s->err == 0 && s->mode != MUX_MODE_HELLO) {
 		emit_owed(s);
@@ -855,7 +623,7 @@ mux_session_pull(struct mux_session *s, uint64_t now)
 		emit_owed(s);	/* ENDs that fill() announced */
 		if (s->mode == MUX_MODE_LEGACY)
 			emit_opens(s);	/* requests that are whole now */
-		emit_rest(s);
+		out_rest(s);
 		check_drained(s);
 	}
 	return session_leave(s);

@@ -9,8 +9,8 @@ set -u
 # Floor 0: values.  Each knows int.h, bytes.h and its own header.
 floor0="ring credit table timers rtt frags text"
 # Floor 1: the protocol.  Each may include the headers to its left.
-floor1="code frame ext pace stream call session session_in session_out handlers \
-legacy streams call_ext call_in calls"
+floor1="code frame ext pace stream call session session_in session_out \
+handlers legacy streams call_ext call_in call_out calls"
 # These use the library as strangers do.
 strangers="proxy bus"
 
