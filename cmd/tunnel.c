@@ -140,7 +140,7 @@ stdio_status(const struct mux_relay_end *end)
 		return CMD_PIPE;
 	if (end->code == MUX_OK || strcmp(end->how, "fin") == 0)
 		return CMD_OK;
-	if (end->code == MUX_CARRIER_LOST)
+	if (end->code == MUX_CARRIER_LOST && !end->by_peer)
 		return CMD_LOST;
 	return end->code == MUX_NOT_PERMITTED ? CMD_REFUSED : CMD_FAIL;
 }
@@ -151,15 +151,16 @@ stdio_ended(struct tunnel *t, const struct mux_relay_end *end)
 	const char *name = mux_code_name(end->code);
 	int status = stdio_status(end);
 
-	/* The loss of the carrier is told by whoever lost it. */
+	/* on_closed() is about to tell. */
+	if (status == CMD_LOST)
+		return;
 	if (status == CMD_FAIL || status == CMD_REFUSED)
 		say(SAY_ERROR, "target %s: %s: %s%s%s", t->target, end->how,
 		    name != NULL ? name : "code of the application",
 		    end->text[0] != '\0' ? ": " : "", end->text);
 	if (t->status == 0)
 		t->status = status;
-	if (status != CMD_LOST)
-		stop_drain(t->stop, "the stream has ended");
+	stop_drain(t->stop, "the stream has ended");
 }
 
 static void
