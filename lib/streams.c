@@ -444,6 +444,17 @@ mux_stream_priority(struct mux_stream *st, unsigned priority)
 	return 0;
 }
 
+/* Over, or as good as that: an END that is owed goes out by itself, once
+ * there is room for it. */
+static bool
+needs_no_owner(const struct mux_stream *st)
+{
+	if (st->recv != RECV_DONE)
+		return false;
+	return st->send == SEND_DONE ||
+	    (st->send == SEND_ENDING && may_speak(st));
+}
+
 void
 mux_stream_release(struct mux_stream *st)
 {
@@ -455,7 +466,7 @@ mux_stream_release(struct mux_stream *st)
 		stream_free_now(st);
 		return;
 	}
-	if (st->send != SEND_DONE || st->recv != RECV_DONE)
+	if (!needs_no_owner(st))
 		mux_stream_reset(st, MUX_CANCELLED, "released");
 	stream_account(st);
 	stream_settle(st);
