@@ -35,7 +35,7 @@ struct mux_relay {
 	const char *how;		/* once it is over */
 	char *text;
 	uint32_t code;
-	uint32_t broken;	/* code of a reset that waits for the last bytes */
+	uint32_t broken;		/* a reset waits for the last bytes */
 	uint8_t source, sink;		/* enum source_state, sink_state */
 	uint8_t n_short;		/* splices in a row that were short */
 	bool opener, accepted, by_peer;
