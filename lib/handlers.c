@@ -585,7 +585,7 @@ on_ping(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	s->pong_id = f->id;
 	s->pong_len = (uint8_t)f->len;
 	memcpy(s->pong, p, f->len);
-	s->link_owed |= LINK_PONG;
+	session_owe(s, LINK_PONG);
 }
 
 static void

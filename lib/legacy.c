@@ -18,7 +18,7 @@ legacy_frame(struct mux_session *s)
 		/* S0 does not echo the payload */
 		s->pong_id = f->id;
 		s->pong_len = 0;
-		s->link_owed |= LINK_PONG;
+		session_owe(s, LINK_PONG);
 		break;
 	case FT_REQUEST:
 		session_refuse(s, f->id, MUX_UNKNOWN_METHOD, FT_ERROR, false);

@@ -252,6 +252,13 @@ session_wake(struct mux_session *s)
 		s->ops->wake(s, s->arg);
 }
 
+void
+session_owe(struct mux_session *s, uint8_t what)
+{
+	s->link_owed |= what;
+	session_wake(s);
+}
+
 /* ---- the end ---- */
 
 /* Code and sentence of the end; those of our own errors go out as GOODBYE. */
@@ -347,7 +354,7 @@ mux_session_drain(struct mux_session *s, uint64_t grace, uint64_t now)
 		return;
 	s->draining = true;
 	if (s->mode == MUX_MODE_EXTENDED)
-		s->link_owed |= LINK_GOODBYE;
+		session_owe(s, LINK_GOODBYE);
 	else
 		s->goodbye_sent = true;
 	while ((st = TAILQ_FIRST(&s->opening)) != NULL)
@@ -487,8 +494,7 @@ tick_keepalive(struct mux_session *s)
 		return;
 	}
 	s->missed++;
-	s->link_owed |= LINK_PING;
-	session_wake(s);
+	session_owe(s, LINK_PING);
 }
 
 /* The grace is over: what is left is reset, and then we are done. */
@@ -523,8 +529,7 @@ mux_session_ping(struct mux_session *s, uint64_t now)
 	s->now = max_u64(s->now, now);
 	if (s->mode != MUX_MODE_EXTENDED || s->err != 0)
 		return;
-	s->link_owed |= LINK_PING;
-	session_wake(s);
+	session_owe(s, LINK_PING);
 }
 
 /* ---- refusals, tap, figures ---- */

@@ -114,6 +114,8 @@ struct mux_session {
 void session_enter(struct mux_session *s, uint64_t now);
 int session_leave(struct mux_session *s);
 void session_wake(struct mux_session *s);
+/* The link owes the peer LINK_* as well. */
+void session_owe(struct mux_session *s, uint8_t what);
 /* The session is over; the first cause wins.  With a code other than 0 a
  * GOODBYE is owed to a peer that can read one. */
 void session_fatal(struct mux_session *s, int err, uint32_t code,

@@ -395,7 +395,7 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 		stream_owe(st, OWE_CREDIT);
 	/* a path that carries something is measured once a second */
 	if (!s->ping_open && s->now - s->ping_at >= NS_PER_S)
-		s->link_owed |= LINK_PING;
+		session_owe(s, LINK_PING);
 }
 
 void
