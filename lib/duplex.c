@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -242,6 +243,15 @@ duplex_unread(const struct duplex *d)
 	if (d->in < 0 || ioctl(d->in, FIONREAD, &n) != 0 || n < 0)
 		return 0;
 	return (size_t)n;
+}
+
+bool
+duplex_all_taken(const struct duplex *d)
+{
+	int n;
+
+	return d->out_kind == FD_TCP && d->out == d->in &&
+	    ioctl(d->out, SIOCOUTQ, &n) == 0 && n == 0;
 }
 
 int

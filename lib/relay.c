@@ -112,6 +112,11 @@ relay_check(struct mux_relay *r)
 	bool sink_over = r->sink == SINK_ENDED ||
 	    (r->sink == SINK_STOPPED && r->eof);
 
+	/* Nobody is left at the other end.  TCP tells that to whoever still
+	 * sends, with an RST, once the socket is closed. */
+	if (r->how == NULL && sink_over && r->source == SOURCE_DISCARD &&
+	    duplex_all_taken(&r->io))
+		r->source = SOURCE_ENDED;
 	if (r->how == NULL && sink_over && r->source == SOURCE_ENDED)
 		relay_over(r, "fin", NULL, false);
 }

@@ -115,6 +115,7 @@ source_discard(struct mux_relay *r)
 		n = duplex_discard(&r->io);
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			mux_watch_clear(r->in_watch, MUX_READABLE);
+			relay_check(r);
 			return;
 		}
 		/* Nobody waits for these bytes: how they end is all one. */
