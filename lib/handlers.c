@@ -305,10 +305,10 @@ has_critical(struct rd *ext)
 static void
 on_ok(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
+	struct mux_stream *st;
 	struct rd ext, body;
 
-	if (!split(s, f, p, 4, 4, &ext, &body) || st == NULL)
+	if (!split(s, f, p, 4, 4, &ext, &body) || (st = find(s, f)) == NULL)
 		return;
 	if (st->by_peer || st->accepted) {
 		blame(s, st, MUX_F_PROTOCOL);
@@ -448,13 +448,13 @@ may_reset(struct mux_session *s, const struct mux_stream *st)
 static void
 on_error(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
 	char text[FRAME_TEXT_MAX + 1];
+	struct mux_stream *st;
 	struct rd ext, body;
 	uint32_t code;
 
 	if (!split(s, f, p, 4, 4 + FRAME_TEXT_MAX, &ext, &body) ||
-	    st == NULL || !may_reset(s, st))
+	    (st = find(s, f)) == NULL || !may_reset(s, st))
 		return;
 	code = read_code(&body, text, sizeof(text));
 	stream_fail(st, 0, code, text);
@@ -481,12 +481,12 @@ on_reset(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_cancel(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find_sender(s, f);
+	struct mux_stream *st;
 
 	(void)p;
 	if (f->len != 0 && f->len != 4)
 		session_violation(s, MUX_F_BAD_FRAME, "illegal length");
-	else if (st != NULL && may_reset(s, st))
+	else if ((st = find_sender(s, f)) != NULL && may_reset(s, st))
 		stream_fail(st, OWE_ERROR, MUX_CANCELLED, "cancelled");
 }
 
@@ -562,13 +562,13 @@ on_resume(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_priority(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find_sender(s, f);
+	struct mux_stream *st;
 
 	if (p[0] > 7) {
 		session_violation(s, MUX_F_BAD_FRAME, "priority over 7");
 		return;
 	}
-	if (st == NULL)
+	if ((st = find_sender(s, f)) == NULL)
 		return;
 	if (st->priority == p[0])
 		session_glitch(s);
