@@ -319,7 +319,9 @@ on_tap(struct mux_session *s, const struct mux_tap *tap, void *arg)
 	struct mux_conn *c = arg;
 
 	(void)s;
-	c->ops->tap(c, tap, c->arg);
+	/* There was one, but the owner may have gone by now. */
+	if (c->ops->tap != NULL)
+		c->ops->tap(c, tap, c->arg);
 }
 
 static const struct mux_session_ops plain_ops = {

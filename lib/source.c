@@ -118,8 +118,11 @@ source_discard(struct mux_relay *r)
 			relay_check(r);
 			return;
 		}
-		/* Nobody waits for these bytes: how they end is all one. */
-		if (n <= 0) {
+		if (n < 0) {
+			relay_broken(r, errno);
+			return;
+		}
+		if (n == 0) {
 			r->source = SOURCE_ENDED;
 			relay_check(r);
 			return;
@@ -147,6 +150,11 @@ source_stopped(struct mux_relay *r)
 {
 	if (r->source != SOURCE_OPEN)
 		return;
+	/* What came before the reset need not be waited for any more. */
+	if (r->broken != 0) {
+		relay_fail(r, r->broken, NULL);
+		return;
+	}
 	if (duplex_closes_in(&r->io))
 		relay_unwatch_in(r);
 	if (duplex_shut_in(&r->io)) {

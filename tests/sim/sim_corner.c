@@ -1,0 +1,331 @@
+/*
+ * sim_corner.c - what goes wrong only when things happen in one particular
+ * order.  The peer of the connection is the test itself, byte by byte, so the
+ * order is the test's to choose.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "world.h"
+
+#define HEAD	14u
+#define WINDOW	65536u
+
+enum { START = 2, DATA = 3, END = 4, PING = 8, PONG = 9,
+    CREDIT = 16, RESET = 17, STOP = 18, OK = 19 };
+
+/* A stream of ours, and the program at its end. */
+struct pass {
+	struct app client;
+	struct mux_relay *relay;
+	struct mux_relay_end end;
+	bool done;
+};
+
+struct corner {
+	struct mux_loop *loop;
+	struct mux_conn *conn;
+	bool ready, closed;
+	int peer;			/* the other end of the carrier */
+	int err;
+	struct mux_why why;
+	unsigned n_taps;
+	bool die_in_open;
+	uint8_t head[HEAD];		/* of what the connection says */
+	size_t head_len, payload;
+	unsigned said[4];		/* the last type for each id */
+};
+
+/* ---- the peer ---- */
+
+static void
+put_n(uint8_t *p, uint64_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static size_t
+put_frame(uint8_t *to, unsigned type, unsigned flags, uint64_t id,
+    const void *p, size_t n)
+{
+	put_n(to, n, 4);
+	put_n(to + 4, id, 8);
+	to[12] = (uint8_t)type;
+	to[13] = (uint8_t)flags;
+	if (n > 0)
+		memcpy(to + HEAD, p, n);
+	return HEAD + n;
+}
+
+static void
+say(struct corner *c, unsigned type, unsigned flags, uint64_t id,
+    const void *p, size_t n)
+{
+	uint8_t buf[HEAD + 256];
+
+	n = put_frame(buf, type, flags, id, p, n);
+	must(write(c->peer, buf, n) == (ssize_t)n, "write");
+}
+
+static void
+say_u32(struct corner *c, unsigned type, uint64_t id, uint32_t v)
+{
+	uint8_t p[4];
+
+	put_n(p, v, 4);
+	say(c, type, 0, id, p, 4);
+}
+
+/* A block of tags: magic, and a window. */
+static size_t
+hello(uint8_t *to, unsigned type)
+{
+	uint8_t p[24] = "\x14\0\0\0\x01\x80\x08\0MUX1\1\0\1\0\x12\0\4\0";
+
+	put_n(p + 20, WINDOW, 4);
+	return put_frame(to, type, 0x80, 0, p, sizeof(p));
+}
+
+static void
+hear(struct corner *c, const uint8_t *p, size_t n)
+{
+	size_t k;
+
+	for (; n > 0; p += k, n -= k) {
+		if (c->payload > 0) {
+			k = n < c->payload ? n : c->payload;
+			c->payload -= k;
+			continue;
+		}
+		k = 1;
+		c->head[c->head_len++] = *p;
+		if (c->head_len < HEAD)
+			continue;
+		c->head_len = 0;
+		for (size_t i = 0; i < 4; i++)
+			c->payload |= (size_t)c->head[i] << 8 * i;
+		c->said[c->head[4] % 4] = c->head[12];
+	}
+}
+
+/* Takes all that the connection has said by now. */
+static void
+listen_to(struct corner *c)
+{
+	uint8_t buf[65536];
+	ssize_t r;
+
+	while ((r = read(c->peer, buf, sizeof(buf))) > 0)
+		hear(c, buf, (size_t)r);
+}
+
+/* ---- our side ---- */
+
+static void
+on_ready(struct mux_conn *conn, void *arg)
+{
+	(void)conn;
+	((struct corner *)arg)->ready = true;
+}
+
+static void
+on_open(struct mux_conn *conn, struct mux_stream *st,
+    const struct mux_open *o, void *arg)
+{
+	struct corner *c = arg;
+
+	(void)st;
+	(void)o;
+	if (c->die_in_open)
+		mux_conn_free(conn);
+	c->conn = NULL;
+}
+
+static void
+on_tap(struct mux_conn *conn, const struct mux_tap *t, void *arg)
+{
+	(void)conn;
+	(void)t;
+	((struct corner *)arg)->n_taps++;
+}
+
+static void
+on_closed(struct mux_conn *conn, int err, const struct mux_why *why,
+    void *arg)
+{
+	struct corner *c = arg;
+
+	(void)conn;
+	c->closed = true;
+	c->err = err;
+	c->why = *why;
+}
+
+static void
+on_done(struct mux_relay *r, const struct mux_relay_end *end, void *arg)
+{
+	struct pass *p = arg;
+
+	(void)r;
+	p->end = *end;
+	p->done = true;
+}
+
+static const struct mux_conn_ops ops = {
+	.size = sizeof(ops), .ready = on_ready, .open = on_open,
+	.tap = on_tap, .closed = on_closed,
+};
+
+static struct corner *
+begin(enum kind carrier, bool initiator)
+{
+	struct mux_config cfg = { .size = sizeof(cfg) };
+	struct corner *c = calloc(1, sizeof(*c));
+	uint8_t p[64];
+	struct mux_ends e;
+	int fds[2];
+
+	alarm(60);
+	must(c != NULL && mux_loop_new(&c->loop) == 0, "memory");
+	pair(carrier, fds);
+	e = ends_of(fds[0]);
+	c->peer = fds[1];
+	cfg.initiator = initiator;
+	must(mux_conn_new(c->loop, &e, &cfg, &ops, c, &c->conn) == 0, "conn");
+	if (!initiator)
+		return c;
+	must(write(c->peer, p, hello(p, PONG)) > 0, "write");
+	until(c, c->ready);
+	return c;
+}
+
+static void
+finish(struct corner *c)
+{
+	mux_conn_free(c->conn);
+	mux_loop_free(c->loop);
+	close(c->peer);
+	free(c);
+}
+
+static void
+turn(struct corner *c)
+{
+	struct pollfd p = { .fd = mux_loop_fd(c->loop), .events = POLLIN };
+
+	do {
+		must(mux_loop_turn(c->loop, 0) == 0, "turn");
+	} while (mux_loop_timeout(c->loop) == 0 || poll(&p, 1, 0) > 0);
+}
+
+/* The next stream, from a client of this kind. */
+static void
+pass_open(struct corner *c, struct pass *p, uint64_t id, enum kind kind)
+{
+	struct mux_ends e;
+	int fds[2];
+
+	memset(p, 0, sizeof(*p));
+	pair(kind, fds);
+	app_start(&p->client, c->loop, fds[0], 1, 2);
+	e = ends_of(fds[1]);
+	must(mux_relay_open(c->conn, "x", &e, on_done, p, &p->relay) == 0,
+	    "relay_open");
+	turn(c);
+	say_u32(c, OK, id, 0);
+	turn(c);
+}
+
+/* ---- the corners ---- */
+
+/* Its owner frees a connection in the middle of a block of frames, all of
+ * which are shown to a tap. */
+static void
+tap_after_free(void)
+{
+	struct corner *c = begin(UNIX, false);
+	uint8_t buf[512];
+	size_t n;
+
+	c->die_in_open = true;
+	n = hello(buf, PING);
+	n += put_frame(buf + n, START, 0x80, 1, "\5\0\0\0\x29\0\1\0x", 9);
+	n += put_frame(buf + n, PING, 0, 7, NULL, 0);
+	must(write(c->peer, buf, n) == (ssize_t)n, "write");
+	until(c, c->conn == NULL);
+	turn(c);
+	ok(c->n_taps >= 2, "freed in open(), with a tap");
+	finish(c);
+}
+
+/* The client is reset while nobody reads it; what the peer is told. */
+static void
+reset_when_stopped(void)
+{
+	struct corner *c = begin(UNIX, true);
+	struct pass p;
+
+	pass_open(c, &p, 1, TCP);
+	/* In this order they are heard of in the same turn. */
+	say_u32(c, STOP, 1, MUX_ENDPOINT_RESET);
+	app_reset(&p.client);
+	turn(c);
+	listen_to(c);
+	is_u64(c->said[1], RESET, "a reset behind a STOP is a reset");
+	ok(p.done && p.end.code == MUX_ENDPOINT_RESET,
+	    "and the end of the relay");
+	finish(c);
+}
+
+/* The last bytes before a reset wait for the carrier when a STOP says that
+ * nobody wants them. */
+static void
+stopped_when_reset(void)
+{
+	struct corner *c = begin(UNIX, true);
+	struct pass bulk, p;
+
+	pass_open(c, &bulk, 1, TCP);
+	pass_open(c, &p, 3, TCP);
+	say_u32(c, CREDIT, 1, 64 << 20);
+	app_send(&bulk.client, 64 << 20, false);
+	turn(c);
+	app_send(&p.client, 100, false);
+	turn(c);
+	app_reset(&p.client);
+	turn(c);
+	ok(!p.done, "the last bytes before a reset wait");
+	say_u32(c, STOP, 3, MUX_ENDPOINT_RESET);
+	say(c, DATA, 0, 3, "lost", 4);
+	say(c, END, 0, 3, NULL, 0);
+	turn(c);
+	ok(p.done && p.end.code == MUX_ENDPOINT_RESET &&
+	    strcmp(p.end.how, "reset") == 0,
+	    "who is stopped then is over: %s, %u", p.end.how, p.end.code);
+	app_reset(&bulk.client);
+	while (c->said[1] != RESET) {
+		listen_to(c);
+		turn(c);
+	}
+	is_u64(c->said[3], RESET, "and the peer learns of the reset");
+	finish(c);
+}
+
+int
+main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	tap_after_free();
+	reset_when_stopped();
+	stopped_when_reset();
+	return tap_done();
+}
