@@ -207,6 +207,9 @@ conn_lost(struct mux_conn *c, int os_err)
 	int err;
 
 	c->in_over = true;
+	/* What a write met, a read finds no more: it sees a plain end. */
+	if (os_err == 0)
+		os_err = c->write_err;
 	if (os_err != 0)
 		c->out_over = true;
 	if (c->state != CONN_LIVE) {

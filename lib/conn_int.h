@@ -40,6 +40,7 @@ struct mux_conn {
 	bool freed;			/* by its owner, while busy */
 	int err;			/* once not LIVE: why */
 	int os_err;
+	int write_err;			/* errno of a write; 0 = none */
 	LIST_HEAD(, conn_user) users;
 	TAILQ_HEAD(, conn_user) later;
 	char peer[sizeof(((struct mux_ends *)NULL)->peer)];

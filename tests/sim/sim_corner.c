@@ -213,7 +213,8 @@ finish(struct corner *c)
 {
 	mux_conn_free(c->conn);
 	mux_loop_free(c->loop);
-	close(c->peer);
+	if (c->peer >= 0)
+		close(c->peer);
 	free(c);
 }
 
@@ -320,10 +321,71 @@ stopped_when_reset(void)
 	finish(c);
 }
 
+/* Between epoll and the end of the turn: what is written next meets it. */
+static void
+on_hard_close(struct mux_timer *t, void *arg)
+{
+	static const struct linger hard = { 1, 0 };
+	struct corner *c = arg;
+
+	(void)t;
+	setsockopt(c->peer, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(c->peer);
+	c->peer = -1;
+	mux_session_ping(mux_conn_session(c->conn), mux_loop_now(c->loop));
+}
+
+/* The carrier is reset, and the first to meet it is a write: the read behind
+ * it then sees a plain end. */
+static void
+reset_met_by_write(bool with_stream)
+{
+	const char *what = with_stream ? "busy" : "idle";
+	struct corner *c = begin(TCP, true);
+	struct mux_timer *t;
+	struct pass p;
+
+	if (with_stream)
+		pass_open(c, &p, 1, UNIX);
+	must(mux_timer_new(c->loop, on_hard_close, c, &t) == 0, "timer");
+	mux_timer_at(t, mux_loop_now(c->loop));
+	until(c, c->closed);
+	is_u64((uint64_t)-c->err, (uint64_t)-MUX_E_LOST,
+	    "%s: a reset of the carrier is no clean end", what);
+	is_u64((uint64_t)c->why.err, ECONNRESET, "%s: the reason is known",
+	    what);
+	ok(strstr(c->why.text, "reset by peer") != NULL, "%s: %s", what,
+	    c->why.text);
+	mux_timer_free(t);
+	if (with_stream)
+		app_close(&p.client);
+	finish(c);
+}
+
+/* On a unix socket that only means that nobody reads, and an orderly end. */
+static void
+end_met_by_write(void)
+{
+	struct corner *c = begin(UNIX, true);
+	struct mux_timer *t;
+
+	listen_to(c);
+	must(mux_timer_new(c->loop, on_hard_close, c, &t) == 0, "timer");
+	mux_timer_at(t, mux_loop_now(c->loop));
+	until(c, c->closed);
+	is_u64((uint64_t)-c->err, (uint64_t)-MUX_E_DONE,
+	    "a unix carrier that was closed has ended well");
+	mux_timer_free(t);
+	finish(c);
+}
+
 int
 main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	reset_met_by_write(false);
+	reset_met_by_write(true);
+	end_met_by_write();
 	tap_after_free();
 	reset_when_stopped();
 	stopped_when_reset();
