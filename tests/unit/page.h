@@ -41,7 +41,7 @@ static inline bool
 page_open(struct page *p, const char *file, const char *begin,
     const char *end)
 {
-	char want[80];
+	char want[120];
 
 	memset(p, 0, sizeof(*p));
 	snprintf(want, sizeof(want), ".\\\" %s", begin);
