@@ -160,12 +160,27 @@ duplex_give_back(struct duplex *d)
 	duplex_init(d);
 }
 
+/* As dialling and listening make them: nothing is left to ask or to set. */
+static void
+take_made(struct duplex *d, const struct mux_ends *ends)
+{
+	duplex_init(d);
+	d->in = d->out = ends->in;
+	d->in_kind = d->out_kind =
+	    ends->kind == MUX_ENDS_TCP ? FD_TCP : FD_UNIX;
+	d->in_splice = d->out_splice = true;
+}
+
 int
 duplex_take(struct duplex *d, const struct mux_ends *ends)
 {
 	struct duplex t;
 	int err, one = 1;
 
+	if (ends->kind != MUX_ENDS_ANY) {
+		take_made(d, ends);
+		return 0;
+	}
 	duplex_init(&t);
 	t.inherited = ends->inherited;
 	if (take_one(ends->in, t.inherited, &t.in_kind, &t.in_flags,

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -379,6 +381,96 @@ end_met_by_write(void)
 	finish(c);
 }
 
+/* ---- what a relay leaves alone ---- */
+
+struct meeting {
+	struct mux_ends ends[2];	/* dialled, accepted */
+	unsigned n;
+};
+
+static void
+on_accepted(struct mux_listener *l, const struct mux_ends *ends, void *arg)
+{
+	struct meeting *m = arg;
+
+	(void)l;
+	m->ends[1] = *ends;
+	m->n++;
+}
+
+static void
+on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
+{
+	struct meeting *m = arg;
+
+	must(ends != NULL, why != NULL ? why->text : "dial");
+	m->ends[0] = *ends;
+	m->n++;
+}
+
+/* Both ends of a connection to an address with this option. */
+static void
+meet(struct corner *c, const char *option, struct meeting *m)
+{
+	struct mux_listener *l;
+	struct mux_addr *a;
+	struct mux_dial *d;
+	struct mux_why why;
+	char word[256];
+
+	m->n = 0;
+	snprintf(word, sizeof(word), "tcp:127.0.0.1:0%s", option);
+	must(mux_addr_parse(word, &a, &why) == 0, why.text);
+	must(mux_listen(c->loop, a, on_accepted, m, &l, &why) == 0, why.text);
+	mux_addr_free(a);
+	snprintf(word, sizeof(word), "%s%s", mux_listener_str(l), option);
+	must(mux_addr_parse(word, &a, &why) == 0, why.text);
+	must(mux_dial(c->loop, a, 0, NULL, on_dialled, m, &d) == 0, "dial");
+	mux_addr_free(a);
+	until(c, m->n == 2);
+	mux_listener_free(l);
+}
+
+static int
+nodelay_of(int fd)
+{
+	socklen_t len = sizeof(int);
+	int v;
+
+	must(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, &len) == 0,
+	    "getsockopt");
+	return v;
+}
+
+/* An option of an address holds for as long as the socket does. */
+static void
+options_stay(void)
+{
+	static const char *const options[] = {
+		"", "?nodelay=1", "?nodelay=0"
+	};
+	static const char *const ends[] = { "dialled", "accepted" };
+	struct corner *c = begin(UNIX, true);
+	struct mux_relay *r[2];
+	struct meeting m;
+	struct pass p[2];
+	size_t i, j;
+
+	memset(p, 0, sizeof(p));
+	for (i = 0; i < 3; i++) {
+		meet(c, options[i], &m);
+		for (j = 0; j < 2; j++) {
+			must(mux_relay_open(c->conn, "x", &m.ends[j],
+			    on_done, &p[j], &r[j]) == 0, "relay_open");
+			ok((nodelay_of(m.ends[j].in) != 0) == (i < 2),
+			    "%s \"%s\": nodelay", ends[j], options[i]);
+		}
+		mux_relay_free(r[0]);
+		mux_relay_free(r[1]);
+	}
+	finish(c);
+}
+
 int
 main(void)
 {
@@ -389,5 +481,6 @@ main(void)
 	tap_after_free();
 	reset_when_stopped();
 	stopped_when_reset();
+	options_stay();
 	return tap_done();
 }
