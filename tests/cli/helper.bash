@@ -36,9 +36,13 @@ finish() {
 	done
 }
 
-# The process has ended, within ten seconds.
-gone() {
-	timeout 10 tail -s 0.02 --pid="$1" -f /dev/null
+# A zombie has ended; when its new parent looks is not our concern.
+ended() {	# PID
+	! grep -qs '^State:[[:blank:]]*[A-WY]' "/proc/$1/status"
+}
+
+gone() {	# PID
+	await ended "$1"
 }
 
 # Ends a process started with --background=FILE.
