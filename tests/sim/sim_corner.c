@@ -4,6 +4,7 @@
  * order is the test's to choose.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,16 @@ struct corner {
 	unsigned said[4];		/* the last type for each id */
 };
 
+static void
+turn(struct corner *c)
+{
+	struct pollfd p = { .fd = mux_loop_fd(c->loop), .events = POLLIN };
+
+	do {
+		must(mux_loop_turn(c->loop, 0) == 0, "turn");
+	} while (mux_loop_timeout(c->loop) == 0 || poll(&p, 1, 0) > 0);
+}
+
 /* ---- the peer ---- */
 
 static void
@@ -76,6 +87,22 @@ say(struct corner *c, unsigned type, unsigned flags, uint64_t id,
 
 	n = put_frame(buf, type, flags, id, p, n);
 	must(write(c->peer, buf, n) == (ssize_t)n, "write");
+}
+
+/* The same for a payload that is to be spliced: it comes when its header has
+ * been read. */
+static void
+say_long(struct corner *c, unsigned type, uint64_t id, const uint8_t *p,
+    size_t n)
+{
+	uint8_t head[HEAD];
+
+	put_frame(head, type, 0, id, NULL, 0);
+	put_n(head, n, 4);
+	must(write(c->peer, head, HEAD) == HEAD, "write");
+	turn(c);
+	must(write(c->peer, p, n) == (ssize_t)n, "write");
+	turn(c);
 }
 
 static void
@@ -218,16 +245,6 @@ finish(struct corner *c)
 	if (c->peer >= 0)
 		close(c->peer);
 	free(c);
-}
-
-static void
-turn(struct corner *c)
-{
-	struct pollfd p = { .fd = mux_loop_fd(c->loop), .events = POLLIN };
-
-	do {
-		must(mux_loop_turn(c->loop, 0) == 0, "turn");
-	} while (mux_loop_timeout(c->loop) == 0 || poll(&p, 1, 0) > 0);
 }
 
 /* The next stream, from a client of this kind. */
@@ -381,6 +398,49 @@ end_met_by_write(void)
 	finish(c);
 }
 
+/* ---- descriptors that change their mind ---- */
+
+static uint64_t
+size_of(int fd)
+{
+	struct stat sb;
+
+	must(fstat(fd, &sb) == 0, "fstat");
+	return (uint64_t)sb.st_size;
+}
+
+/* The file that takes the bytes can be spliced to at first, and then, because
+ * somebody who shares it wants to append, no more. */
+static void
+splice_refused(void)
+{
+	static const uint8_t frame[50000];
+	struct corner *c = begin(UNIX, true);
+	char name[] = "/tmp/sim_corner.XXXXXX";
+	struct mux_ends e = { .inherited = true };
+	struct pass p = { 0 };
+	int i, keep;
+
+	e.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	e.out = mkstemp(name);
+	must(e.in >= 0 && e.out >= 0 && unlink(name) == 0, "files");
+	keep = dup(e.out);
+	must(mux_relay_open(c->conn, "x", &e, on_done, &p, &p.relay) == 0,
+	    "relay_open");
+	turn(c);
+	say_u32(c, OK, 1, 0);
+	for (i = 0; i < 4; i++) {
+		if (i == 1)
+			fcntl(keep, F_SETFL, O_APPEND);
+		say_long(c, DATA, 1, frame, sizeof(frame));
+	}
+	is_u64(size_of(keep), 4 * sizeof(frame),
+	    "a file that refuses to be spliced to is written to");
+	mux_relay_free(p.relay);
+	close(keep);
+	finish(c);
+}
+
 /* ---- what a relay leaves alone ---- */
 
 struct meeting {
@@ -481,6 +541,7 @@ main(void)
 	tap_after_free();
 	reset_when_stopped();
 	stopped_when_reset();
+	splice_refused();
 	options_stay();
 	return tap_done();
 }
