@@ -109,6 +109,9 @@ $(CMDA): $(filter-out %/main.o,$(CMD))
 $(CMDUNIT): $(CMDA)
 $(SIM): $(SIMLIB)
 $(FUZZ): $(FUZZLIB)
+# Its allocations fail, one after the other.
+$(B)/tests/sim/sim_nomem: LDFLAGS += $(foreach f,malloc calloc realloc \
+	aligned_alloc strdup strndup,-Wl$(,)--wrap=$(f))
 $(TOOL): $(CMD)
 $(LOAD): $(addsuffix .o,$(call tests,bench/*.c))
 $(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
