@@ -378,6 +378,7 @@ struct mux_stream_stats {
 	uint32_t window;
 	unsigned priority;
 	bool by_peer, accepted, paused_by_peer, paused_by_us;
+	bool reset_by_peer;	/* it sent RESET or ERROR, or GOODBYE */
 	const char *send_state, *recv_state;	/* static */
 	const char *blocked;	/* why nothing is sent: static, "" if not */
 };

@@ -225,7 +225,7 @@ on_stopped(struct mux_stream *st, uint32_t code, void *arg)
 static void
 on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
 {
-	const struct mux_session *s = mux_stream_session(st);
+	struct mux_stream_stats stats;
 	struct mux_relay *r = arg;
 	const char *how = "reset";
 
@@ -236,8 +236,8 @@ on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
 	else if (r->opener && !r->accepted)
 		how = "refused";
 	r->code = code;
-	r->by_peer = mux_session_code(s) == 0 &&
-	    mux_session_error(s)[0] == '\0';
+	mux_stream_stats(st, &stats);
+	r->by_peer = stats.reset_by_peer;
 	relay_over(r, how, text, true);
 }
 

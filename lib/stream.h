@@ -57,6 +57,7 @@ struct mux_stream {
 	bool in_owed, in_data, in_opening;	/* list membership */
 	bool wire_live;			/* counts against the limit */
 	bool end_sent;			/* before it was killed */
+	bool reset_by_peer;		/* not by us, nor with the carrier */
 	bool dead;			/* in the graveyard */
 	uint64_t reserved;		/* of the session's pool */
 	TAILQ_ENTRY(mux_stream) all_link;

@@ -263,6 +263,9 @@ stream_fail(struct mux_stream *st, uint8_t owed, uint32_t code,
 {
 	struct mux_session *s = st->session;
 
+	/* nobody need be told of it: so it was the peer who told us */
+	st->reset_by_peer = owed == 0 && s->err == 0 &&
+	    (st->id != 0 || s->peer_draining);
 	s->depth++;	/* keeps `st` until the callback is over */
 	stream_kill(st, owed, code, text);
 	if (st->attached && st->ops->reset != NULL)
@@ -528,6 +531,7 @@ mux_stream_stats(const struct mux_stream *st, struct mux_stream_stats *out)
 		.by_peer = st->by_peer, .accepted = st->accepted,
 		.paused_by_peer = st->paused_peer,
 		.paused_by_us = st->paused_us,
+		.reset_by_peer = st->reset_by_peer,
 		.send_state = stream_send_name(st),
 		.recv_state = stream_recv_name(st),
 		.blocked = why_blocked(st),

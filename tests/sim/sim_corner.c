@@ -23,7 +23,7 @@
 #define WINDOW	65536u
 
 enum { START = 2, DATA = 3, END = 4, PING = 8, PONG = 9,
-    CREDIT = 16, RESET = 17, STOP = 18, OK = 19 };
+    CREDIT = 16, RESET = 17, STOP = 18, OK = 19, GOODBYE = 24 };
 
 /* A stream of ours, and the program at its end. */
 struct pass {
@@ -398,6 +398,38 @@ end_met_by_write(void)
 	finish(c);
 }
 
+/* ---- who it was ---- */
+
+/* The grace of a drain is over: it is we who reset what is left. */
+static void
+drained(void)
+{
+	struct corner *c = begin(UNIX, true);
+	struct pass p, late = { 0 };
+	struct mux_ends e;
+	int fds[2];
+
+	pass_open(c, &p, 1, UNIX);
+	mux_conn_drain(c->conn, 0);
+	until(c, p.done);
+	ok(p.end.code == MUX_UNAVAILABLE && !p.end.by_peer,
+	    "what a drain of ours resets was not the peer's doing");
+	app_close(&p.client);
+	finish(c);
+
+	c = begin(UNIX, true);
+	pair(UNIX, fds);
+	e = ends_of(fds[0]);
+	must(mux_relay_open(c->conn, "x", &e, on_done, &late,
+	    &late.relay) == 0, "relay_open");
+	say(c, GOODBYE, 0, 0, "\0\0\0\0\0\0\0\0\0\0\0\0", 12);
+	until(c, late.done);
+	ok(late.end.code == MUX_UNAVAILABLE && late.end.by_peer,
+	    "what a drain of the peer's keeps out was");
+	close(fds[1]);
+	finish(c);
+}
+
 /* ---- descriptors that change their mind ---- */
 
 static uint64_t
@@ -541,6 +573,7 @@ main(void)
 	tap_after_free();
 	reset_when_stopped();
 	stopped_when_reset();
+	drained();
 	splice_refused();
 	options_stay();
 	return tap_done();
