@@ -127,7 +127,7 @@ say_ended(const struct peer *p, int err, const struct mux_why *why)
 	say_event(p->hello ? &ended_gate : &silent_gate,
 	    p->hello || err != MUX_E_DONE ? SAY_NOTE : SAY_INFO,
 	    "connection", fields, sizeof(fields) / sizeof(fields[0]),
-	    "connection %" PRIu64 " from %s: %s%s (%" PRIu64 " streams, "
+	    "connection %" PRIu64 " from %s: %s%s (streams: %" PRIu64 ", "
 	    "%" PRIu64 ".%03" PRIu64 " s)", p->no, p->who,
 	    p->hello ? "" : "no HELLO: ", text, p->n_streams,
 	    ns / 1000000000, ns / 1000000 % 1000);
