@@ -51,6 +51,11 @@ text()		# PAGE -> as it is read, without bold and underlined
 	mandoc -Tascii -O width=300 "$1" | col -bx
 }
 
+body()		# PAGE -> its text but for the examples
+{
+	text "$1" | awk '/^[A-Z]/ { on = $0 != "EXAMPLES" } on'
+}
+
 section()	# PAGE NAME -> the lines of a section
 {
 	text "$1" | awk -v want="$2" '/^[A-Z]/ { on = $0 == want; next } on'
@@ -115,11 +120,11 @@ of_text()	# lines that begin with an option
 }
 
 # What all verbs have in common may stand in muxctl(1) only.
-text man/muxctl.1 | of_text > "$tmp/common"
+body man/muxctl.1 | of_text > "$tmp/common"
 for v in $verbs; do
 	of_complete "$v" > "$tmp/complete"
 	"$MUXCTL" "$v" -h | of_text > "$tmp/help"
-	text "$(page "$v")" | of_text > "$tmp/page"
+	body "$(page "$v")" | of_text > "$tmp/page"
 	cat "$tmp/page" "$tmp/common" | sorted > "$tmp/both"
 	verdict "$v: -h and --complete have the same options" \
 	    "$(missing "$tmp/complete" "$tmp/help"
@@ -129,7 +134,7 @@ for v in $verbs; do
 	"$MUXCTL" "$v" --complete | cut -f 1,2 | tr '\t' '\n' |
 	    sorted > "$tmp/known"
 	[ "$(page "$v")" = man/muxctl.1 ] && continue
-	verdict "$v: its page has no others" \
+	verdict "$v: and has no others" \
 	    "$(missing "$tmp/page" "$tmp/complete")"
 	section "$(page "$v")" SYNOPSIS | grep -oE '(^|[[ |])--?[a-zA-Z-]+' |
 	    tr -d '[ |' | grep -vx -- -- | sorted > "$tmp/synopsis"
