@@ -20,6 +20,8 @@
 #define FOREIGN_MIN	(16u * 1024u)	/* of a payload: else it is fed */
 #define ERROR_TEXT	300u
 #define TARGET_MAX	4096u
+/* The payload of a STREAM_START: the length of the block, two tags. */
+#define START_LEN(target_len)	(4 + EXT_ROOM(1) + EXT_ROOM(target_len))
 
 /* What the link owes, each a slot of its own (robustness: state, not queue) */
 #define LINK_HELLO	0x01u		/* our HELLO, or the answer */

@@ -318,7 +318,7 @@ start_write(const struct mux_stream *st, uint8_t *p, size_t cap)
 static bool
 emit_open(struct mux_session *s, struct mux_stream *st)
 {
-	size_t cap = 4 + EXT_ROOM(1) + EXT_ROOM(strlen(st->text));
+	size_t cap = START_LEN(strlen(st->text));
 	struct frame f = { .type = FT_STREAM_START, .flags = FRAME_EXT };
 	uint8_t *p = frame_begin(s, cap);
 

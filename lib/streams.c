@@ -309,6 +309,9 @@ mux_stream_open(struct mux_session *s, const struct mux_open *o,
 		return MUX_E_CLOSED;
 	if (s->mode != MUX_MODE_EXTENDED)
 		return MUX_E_STATE;
+	if (START_LEN(o->target_len) > min_u64(s->peer.max_frame,
+	    UINT64_C(4) + s->peer.max_meta + FRAME_EXT_MORE))
+		return MUX_E_INVAL;
 	/* the peer counts what is on the wire, we what takes our memory */
 	if (s->our_live >= s->peer.max_streams ||
 	    s->n_streams - s->peer_slots >= s->cfg.max_open)
