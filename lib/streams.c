@@ -467,13 +467,13 @@ mux_stream_release(struct mux_stream *st)
 	if (st == NULL)
 		return;
 	assert(st->attached);
-	st->attached = false;
 	if (st->session == NULL) {
 		stream_free_now(st);
 		return;
 	}
 	if (!needs_no_owner(st))
 		mux_stream_reset(st, MUX_CANCELLED, "released");
+	st->attached = false;
 	stream_account(st);
 	stream_settle(st);
 }
