@@ -369,7 +369,7 @@ session_data_begin(struct mux_session *s)
 	s->in.st = st;
 	s->in.deliver = v == DO;
 	if (v == DISCARD)
-		credit_rx_consume(&st->rx, f->len);
+		stream_consumed(st, f->len);
 }
 
 void
@@ -381,7 +381,7 @@ session_data_slice(struct mux_session *s, const uint8_t *p, size_t n)
 		return;
 	/* stopped or released meanwhile: nobody will consume the rest */
 	if (st->recv != RECV_OPEN || !st->attached) {
-		credit_rx_consume(&st->rx, n);
+		stream_consumed(st, n);
 		return;
 	}
 	if (st->ops->data != NULL)

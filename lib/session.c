@@ -633,15 +633,11 @@ mux_session_error(const struct mux_session *s)
 void
 mux_session_stats(const struct mux_session *s, struct mux_session_stats *out)
 {
-	const struct mux_stream *st;
-
 	*out = s->stats;
 	out->streams = s->n_streams;
 	out->wire_live = s->peer_live + s->our_live;
 	out->peer_slots = s->peer_slots;
-	out->charge = 0;
-	TAILQ_FOREACH(st, &s->all, all_link)
-		out->charge += credit_rx_charge(&st->rx);
+	out->charge = s->charge;
 	out->budget = s->pool_used;
 	out->srtt = s->rtt.srtt;
 	out->min_rtt = s->rtt.min;

@@ -208,6 +208,7 @@ emit_credit(struct mux_session *s, struct mux_stream *st)
 	if (!emit_u32(s, st, FT_CREDIT, n))
 		return false;
 	credit_rx_grant(&st->rx, n);
+	s->charge += n;
 	stream_account(st);
 	return true;
 }

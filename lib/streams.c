@@ -21,6 +21,7 @@ stream_new(struct mux_session *s, bool by_peer)
 	st->priority = STREAM_PRIORITY;
 	st->tx.limit = s->peer.window;
 	credit_rx_init(&st->rx, s->cfg.window, s->now);
+	s->charge += s->cfg.window;
 	TAILQ_INSERT_TAIL(&s->all, st, all_link);
 	s->n_streams++;
 	if (by_peer)
@@ -110,6 +111,13 @@ unlink_data(struct mux_stream *st)
 
 /* ---- memory ---- */
 
+void
+stream_consumed(struct mux_stream *st, size_t n)
+{
+	credit_rx_consume(&st->rx, n);
+	st->session->charge -= n;
+}
+
 /* A window is reserved when it grows, so that granting it cannot fail; one
  * that shrank is when its surplus has come and gone. */
 void
@@ -196,6 +204,7 @@ bury(struct mux_stream *st)
 
 	assert(!st->in_owed && !st->in_data && !st->in_opening);
 	TAILQ_REMOVE(&s->all, st, all_link);
+	s->charge -= credit_rx_charge(&st->rx);
 	s->n_streams--;
 	if (st->by_peer)
 		s->peer_slots--;
@@ -390,8 +399,7 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 
 	if (s == NULL || n == 0)
 		return;
-	assert(n <= credit_rx_buffered(&st->rx));
-	credit_rx_consume(&st->rx, n);
+	stream_consumed(st, n);
 	if (st->recv == RECV_OPEN)
 		resize(st);
 	stream_account(st);
