@@ -106,18 +106,20 @@ relay_over(struct mux_relay *r, const char *how, const char *text, bool hard)
 		conn_later(r->conn, &r->user);
 }
 
+/*
+ * A source whose bytes nobody wants needs no end of its own once everything
+ * was said to it: closing tells it that nobody listens.  Not before, because
+ * closing under fire destroys what is still on its way out.
+ */
 void
 relay_check(struct mux_relay *r)
 {
 	bool sink_over = r->sink == SINK_ENDED ||
 	    (r->sink == SINK_STOPPED && r->eof);
+	bool source_over = r->source == SOURCE_ENDED ||
+	    (r->source == SOURCE_DISCARD && duplex_unsent(&r->io) == 0);
 
-	/* Nobody is left at the other end.  TCP tells that to whoever still
-	 * sends, with an RST, once the socket is closed. */
-	if (r->how == NULL && sink_over && r->source == SOURCE_DISCARD &&
-	    duplex_all_taken(&r->io))
-		r->source = SOURCE_ENDED;
-	if (r->how == NULL && sink_over && r->source == SOURCE_ENDED)
+	if (r->how == NULL && sink_over && source_over)
 		relay_over(r, "fin", NULL, false);
 }
 

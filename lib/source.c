@@ -109,26 +109,19 @@ static void
 source_discard(struct mux_relay *r)
 {
 	unsigned i;
-	ssize_t n;
+	ssize_t n = 1;
 
-	for (i = 0; i < DISCARD_STEPS; i++) {
+	for (i = 0; i < DISCARD_STEPS && n > 0; i++)
 		n = duplex_discard(&r->io);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			mux_watch_clear(r->in_watch, MUX_READABLE);
-			relay_check(r);
-			return;
-		}
-		if (n < 0) {
-			relay_broken(r, errno);
-			return;
-		}
-		if (n == 0) {
-			r->source = SOURCE_ENDED;
-			relay_check(r);
-			return;
-		}
-	}
-	mux_watch_again(r->in_watch);
+	if (n > 0)
+		mux_watch_again(r->in_watch);
+	else if (n == 0)
+		r->source = SOURCE_ENDED;
+	else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		mux_watch_clear(r->in_watch, MUX_READABLE);
+	else	/* a reset that is met here is met nowhere else */
+		relay_broken(r, errno);
+	relay_check(r);
 }
 
 void
