@@ -107,6 +107,20 @@ tunnel() {	# OPTION...
 	    --background=tunnel.pid --log tunnel.log "$@")
 }
 
+# A "!" in front of a command hides its status from bats.
+not() {
+	! "$@"
+}
+
+exits() {	# STATUS PID
+	local status=0
+	wait "$2" || status=$?
+	[ "$status" -eq "$1" ] || {
+		echo "status $status, expected $1"
+		return 1
+	}
+}
+
 # The last command ended with STATUS and said it on stderr or stdout.
 said() {	# STATUS TEXT
 	[ "$status" -eq "$1" ] || {

@@ -32,6 +32,11 @@ def address(word):
     return family, (host, int(port))
 
 
+def say(*words):
+    """In one write: threads say things at the same time."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
 def hard_close(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                     struct.pack("ii", 1, 0))
@@ -69,7 +74,7 @@ def first(sock):
     sock.sendall(b"hello\n")
     sock.shutdown(socket.SHUT_WR)
     n = sum(len(data) for data in copy(sock))
-    print("took", n, flush=True)
+    say("took", n)
 
 
 def reset(sock):
@@ -78,16 +83,16 @@ def reset(sock):
 
 
 def hold(sock):
-    print("accepted", flush=True)
+    say("accepted")
     threading.Event().wait()
 
 
 def steps(sock):
     """Says a line whenever it was sent one; ends when told to."""
-    for data in copy(sock):
+    for line in sock.makefile("rb"):
         sock.sendall(b"ok\n")
-        print("line", data.decode().strip(), flush=True)
-        if data.startswith(b"end"):
+        say("line", line.decode().strip())
+        if line == b"end\n":
             return
 
 
@@ -96,7 +101,7 @@ def source(sock):
         while True:
             sock.sendall(b"x" * 65536)
     except OSError:
-        print("stopped", flush=True)
+        say("stopped")
 
 
 def legacy(sock):
@@ -126,7 +131,7 @@ def one(kind, sock):
     try:
         kind(sock)
     except OSError as err:
-        print("error", err.strerror, flush=True)
+        say("error", err.strerror)
     finally:
         sock.close()
 
@@ -155,7 +160,7 @@ def full(sock):
         one.setblocking(False)
         one.connect_ex(sock.getsockname())
         waiting.append(one)
-    print(name_of(sock), flush=True)
+    say(name_of(sock))
     threading.Event().wait()
 
 
@@ -163,7 +168,7 @@ def serve(kind, word="127.0.0.1:0"):
     sock = listener(word)
     if kind == "full":
         full(sock)
-    print(name_of(sock), flush=True)
+    say(name_of(sock))
     while True:
         conn, _ = sock.accept()
         threading.Thread(target=one, args=(KINDS[kind], conn),
@@ -200,7 +205,7 @@ def silent(word, n):
     for _ in range(int(n)):
         socks.append(socket.socket(family))
         socks[-1].connect(where)
-    print("open", flush=True)
+    say("open")
     os.read(0, 1)
 
 
@@ -211,10 +216,10 @@ def notify(path, *cmd):
     if pid == 0:
         os.environ["NOTIFY_SOCKET"] = path
         os.execvp(cmd[0], cmd)
-    print(pid, flush=True)
+    say(pid)
     while True:
         text = sock.recv(4096).decode()
-        print(text, flush=True)
+        say(text)
         if "STOPPING=1" in text:
             break
     os.wait()
@@ -223,7 +228,7 @@ def notify(path, *cmd):
 def listen_fds(n, *cmd):
     socks = [listener("127.0.0.1:0") for _ in range(int(n))]
     for sock in socks:
-        print(name_of(sock), flush=True)
+        say(name_of(sock))
     high = [os.dup(sock.fileno()) for sock in socks]
     for i, fd in enumerate(high):
         os.dup2(fd, 3 + i, inheritable=True)

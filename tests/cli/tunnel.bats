@@ -168,8 +168,8 @@ answers() {	# ADDR
 	spawn client python3 "$NET" talk "$(cat addr)"
 	await says out.hold accepted
 	kill -KILL "$(cat serve.pid)"
-	wait "$PID" && false || [ $? -eq 7 ]
-	wait "$tun" && false || [ $? -eq 255 ]
+	exits 7 "$PID"
+	exits 255 "$tun"
 	says tun "carrier lost: .*up.sock"
 	says tun "carrier-lost"
 }
@@ -191,7 +191,7 @@ answers() {	# ADDR
 	exec 8>&-
 	wait "$client"
 	[ "$(grep -c ok got)" -eq 2 ]
-	wait "$tun" && false || [ $? -eq 255 ]
+	exits 255 "$tun"
 	says tun "the server ended the connection" || { cat tun; false; }
 }
 
@@ -238,7 +238,7 @@ answers() {	# ADDR
 	spawn tun muxctl tunnel -a unix:up.sock -W t
 	await says out.hold accepted
 	kill -KILL "$(cat serve.pid)"
-	wait "$PID" && false || [ $? -eq 255 ]
+	exits 255 "$PID"
 	says tun "carrier lost"
 }
 
@@ -296,7 +296,8 @@ answers() {	# ADDR
 	said 255 "no longer waiting"
 	run muxctl tunnel -a unix:nobody.sock --wait=soon -L 0=t
 	said 125 "soon"
-	run muxctl tunnel -a 'tcp:no-such-host.invalid:1?insecure=1' --wait=1h -L 0=t
+	run muxctl tunnel -a 'tcp:no-such-host.invalid:1?insecure=1' \
+	    --wait=1h -L 0=t
 	said 255 "no-such-host.invalid"
 }
 
@@ -321,7 +322,7 @@ answers() {	# ADDR
 	target garbage
 	run muxctl tunnel -a tcp:127.0.0.1:"$PORT" -L 0=t
 	said 255 "127.0.0.1:$PORT"
-	! LC_ALL=C grep -q '[^ -~]' <<<"$output"
+	not grep -q '[^ -~]' <<<"$output"
 	target greet
 	run muxctl tunnel -a tcp:127.0.0.1:"$PORT" -L 0=t
 	said 255 "127.0.0.1:$PORT"
@@ -416,7 +417,7 @@ answers() {	# ADDR
 	spawn client python3 "$NET" talk "$ADDR"
 	await says out.hold accepted
 	end tunnel.pid
-	wait "$PID" && false || [ $? -eq 7 ]
+	exits 7 "$PID"
 	spawn tun muxctl tunnel -a unix:up.sock -L ./l.sock=t --grace 0
 	tun=$PID
 	await test -S l.sock
@@ -425,15 +426,15 @@ answers() {	# ADDR
 	kill "$tun"
 	await test ! -e l.sock
 	kill "$tun"
-	wait "$tun" && false || [ $? -eq 1 ]
+	exits 1 "$tun"
 	says tun "aborted: SIGTERM"
 }
 
 @test "SIGTERM before it is ready is no success" {
 	spawn tun muxctl tunnel -a unix:nobody.sock --wait=1h -L 0=t -v
-	await says "/proc/$PID/status" 'SigBlk:.*[4-7]...$'
+	await says tun "trying again"
 	kill "$PID"
-	wait "$PID" && false || [ $? -eq 1 ]
+	exits 1 "$PID"
 	says tun "before it was ready"
 }
 
@@ -517,15 +518,17 @@ answers() {	# ADDR
 	    2>err >got
 	says err "connected to unix:up.sock"
 	says err "HELLO done"
-	! says err "> data"
+	not says err "> data"
 	printf 'a\033[31m\\\n' | muxctl tunnel -a unix:up.sock -W t -vv \
 	    2>err >got
 	cmp got <(printf 'a\033[31m\\\n')
-	! LC_ALL=C grep -q '[^ -~]' err
+	not grep -q '[^ -~]' err
 	says err '> ping id 0 len [0-9]* ext'
 	says err '< pong id 0 len [0-9]* ext'
 	says err '> start id 1 '
 	says err '< ok id 1 '
+	# Where reads are cut short on purpose there are more frames.
+	[ -z "${SHORTIO_SEED:-}" ] || return 0
 	grep -F '> data id 1 len 8' err | grep -F 'a\033[31m\\\n'
 	grep -F '< data id 1 len 8' err | grep -F 'a\033[31m\\\n'
 }
