@@ -527,22 +527,21 @@ static void
 set_pause(struct mux_session *s, const struct frame *f, bool on)
 {
 	struct mux_stream *st;
-	bool *what = &s->paused_peer;
+	bool was;
 
-	if (id_local(f->id) != 0) {
-		if ((st = find_sender(s, f)) == NULL)
-			return;
-		what = &st->paused_peer;
-	} else {
-		st = NULL;
-	}
-	if (*what == on)
-		session_glitch(s);
-	*what = on;
-	if (st != NULL)
-		stream_schedule(st);
-	else
+	if (id_local(f->id) == 0) {
+		was = s->paused_peer;
+		s->paused_peer = on;
 		session_wake(s);
+	} else if ((st = find_sender(s, f)) != NULL) {
+		was = st->paused_peer;
+		st->paused_peer = on;
+		stream_schedule(st);
+	} else {
+		return;
+	}
+	if (was == on)
+		session_glitch(s);
 }
 
 static void

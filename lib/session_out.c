@@ -246,7 +246,7 @@ emit_priority(struct mux_session *s, struct mux_stream *st)
 static bool
 emit_stop(struct mux_session *s, struct mux_stream *st)
 {
-	return emit_u32(s, st, FT_STOP, st->stop_code);
+	return emit_u32(s, st, FT_STOP, st->code);
 }
 
 static bool
@@ -393,7 +393,7 @@ static void
 charge_turn(struct mux_session *s, struct mux_stream *st, size_t n)
 {
 	TAILQ_REMOVE(&s->round, st, data_link);
-	st->deficit -= (int64_t)(n + FRAME_COST);
+	st->deficit -= (int32_t)(n + FRAME_COST);
 	TAILQ_INSERT_TAIL(st->deficit > 0 ? &s->round : &s->next, st,
 	    data_link);
 }

@@ -33,6 +33,7 @@ enum recv_state { RECV_OPEN, RECV_STOPPED, RECV_DONE };
 
 #define STREAM_PRIORITY	3u	/* the default of 0..7 */
 
+/* There may be ten thousand of them: no field is wider than it has to be. */
 struct mux_stream {
 	struct mux_session *session;	/* NULL: an empty shell */
 	const struct mux_stream_ops *ops;
@@ -40,29 +41,28 @@ struct mux_stream {
 	uint64_t id;			/* 0 until its START is committed */
 	struct credit_tx tx;
 	struct credit_rx rx;
-	uint64_t small_at, big_at;	/* last payload <= 4 KiB, > 16 KiB */
-	int64_t deficit;		/* of the round robin, bytes */
-	uint32_t round_no;		/* the last that gave it a quantum */
 	char *text;	/* target until START, reason until RESET or ERROR */
-	uint32_t code;			/* of the RESET, ERROR or STOP owed */
-	uint32_t stop_code;
-	uint8_t send, recv;		/* enum send_state, recv_state */
-	uint8_t owed;			/* OWE_* */
-	uint8_t priority;
-	bool by_peer;			/* the peer opened it */
-	bool accepted;			/* STREAM_OK: by_peer said, else came */
-	bool attached;			/* has an owner who must release it */
-	bool ready;			/* fill() may have something */
-	bool paused_peer, paused_us;
-	bool in_owed, in_data, in_opening;	/* list membership */
-	bool wire_live;			/* counts against the limit */
-	bool end_sent;			/* before it was killed */
-	bool reset_by_peer;		/* not by us, nor with the carrier */
-	bool dead;			/* in the graveyard */
-	uint64_t reserved;		/* of the session's pool */
 	TAILQ_ENTRY(mux_stream) all_link;
 	TAILQ_ENTRY(mux_stream) owed_link;
 	TAILQ_ENTRY(mux_stream) data_link;	/* data, opening or grave */
+	uint32_t code;			/* of the RESET, ERROR or STOP owed */
+	uint32_t reserved;		/* of the session's pool */
+	uint32_t small_at, big_at;	/* ms: last payload <= 4 KiB, > 16 KiB */
+	int32_t deficit;		/* of the round robin, bytes */
+	uint32_t round_no;		/* the last that gave it a quantum */
+	uint8_t send, recv;		/* enum send_state, recv_state */
+	uint8_t owed;			/* OWE_* */
+	uint8_t priority;
+	bool by_peer : 1;		/* the peer opened it */
+	bool accepted : 1;		/* STREAM_OK: by_peer said, else came */
+	bool attached : 1;		/* has an owner who must release it */
+	bool ready : 1;			/* fill() may have something */
+	bool paused_peer : 1, paused_us : 1;
+	bool in_owed : 1, in_data : 1, in_opening : 1;	/* lists it is in */
+	bool wire_live : 1;		/* counts against the limit */
+	bool end_sent : 1;		/* before it was killed */
+	bool reset_by_peer : 1;		/* not by us, nor with the carrier */
+	bool dead : 1;			/* in the graveyard */
 };
 
 TAILQ_HEAD(stream_list, mux_stream);

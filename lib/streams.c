@@ -89,9 +89,8 @@ void
 stream_quantum(struct mux_stream *st)
 {
 	struct mux_session *s = st->session;
-	int64_t quantum = session_frame_size(s);
+	int32_t quantum = (int32_t)session_frame_size(s) * (st->priority + 1);
 
-	quantum *= st->priority + 1;
 	st->deficit = st->deficit < 0 ? st->deficit + quantum : quantum;
 	st->round_no = s->round_no;
 }
@@ -133,7 +132,7 @@ stream_account(struct mux_stream *st)
 		charge = 0;
 	excess = charge > s->cfg.window ? charge - s->cfg.window : 0;
 	s->pool_used = s->pool_used - st->reserved + excess;
-	st->reserved = excess;
+	st->reserved = (uint32_t)excess;
 	assert(s->pool_used <= s->pool);
 }
 
@@ -428,7 +427,7 @@ mux_stream_stop(struct mux_stream *st, uint32_t code)
 	if (st->session == NULL || st->recv != RECV_OPEN)
 		return;
 	stream_set_recv(st, RECV_STOPPED);
-	st->stop_code = code;
+	st->code = code;
 	st->owed &= (uint8_t)~OWE_CREDIT;
 	stream_account(st);
 	stream_owe(st, OWE_STOP);
