@@ -5,6 +5,7 @@
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -473,6 +474,65 @@ splice_refused(void)
 	finish(c);
 }
 
+static bool
+blocks(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+/* A terminal that may not be opened, as under su(1); nobody else but the
+ * kernel can tell that both numbers stand for one description. */
+static int
+terminal(void)
+{
+	int m = posix_openpt(O_RDWR | O_NOCTTY), fd;
+
+	must(m >= 0 && grantpt(m) == 0 && unlockpt(m) == 0, "openpt");
+	fd = open(ptsname(m), O_RDWR | O_NOCTTY);
+	must(fd >= 0 && fchmod(fd, 0) == 0, "pts");
+	if (geteuid() == 0)
+		must(setresuid(65534, 65534, 65534) == 0, "setresuid");
+	return fd;
+}
+
+static bool
+terminal_blocks_at_the_end(void)
+{
+	int fd = terminal();
+	struct mux_ends e = { .in = dup(fd), .out = dup(fd),
+	    .inherited = true };
+	struct corner *c = begin(UNIX, true);
+	struct pass p = { 0 };
+	bool before, between;
+
+	must(blocks(fd), "a terminal that blocks");
+	must(mux_relay_open(c->conn, "x", &e, on_done, &p, &p.relay) == 0,
+	    "relay_open");
+	turn(c);
+	before = blocks(fd);
+	say_u32(c, OK, 1, 0);
+	say_u32(c, STOP, 1, 16);
+	turn(c);
+	between = blocks(fd);
+	must(fcntl(e.in, F_GETFD) < 0, "a STOP closes what is only read");
+	mux_relay_free(p.relay);
+	finish(c);
+	return !before && !between && blocks(fd);
+}
+
+static void
+shared_terminal(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(terminal_blocks_at_the_end() ? 0 : 1);
+	must(waitpid(pid, &status, 0) == pid, "waitpid");
+	is_u64((uint64_t)status, 0,
+	    "a terminal does not block before both directions are over");
+}
+
 /* ---- what a relay leaves alone ---- */
 
 struct meeting {
@@ -575,6 +635,7 @@ main(void)
 	stopped_when_reset();
 	drained();
 	splice_refused();
+	shared_terminal();
 	options_stay();
 	return tap_done();
 }
