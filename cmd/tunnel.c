@@ -164,6 +164,14 @@ stdio_ended(struct tunnel *t, const struct mux_relay_end *end)
 }
 
 static void
+on_first_stream(void *arg)
+{
+	struct tunnel *t = arg;
+
+	stop_idle(t->stop, false);
+}
+
+static void
 on_stream_ended(const struct mux_relay_end *end, void *arg)
 {
 	struct tunnel *t = arg;
@@ -366,6 +374,7 @@ start_rooms(struct tunnel *t)
 	t->locals.loop = t->loop;
 	t->locals.max_open = (uint64_t)t->opts.max_streams;
 	t->locals.level = t->target != NULL ? SAY_INFO : SAY_NOTE;
+	t->locals.began = on_first_stream;
 	t->locals.ended = on_stream_ended;
 	t->locals.arg = t;
 	t->since = mux_loop_now(t->loop);

@@ -411,13 +411,14 @@ as_nobody() {	# VERB OPTION...
 }
 
 @test "--idle-exit: ends when nobody is there for so long" {
-	run muxctl serve -l unix:up.sock --idle-exit 50ms
-	said 0 ""
 	target hold
 	serve --idle-exit 50ms -T t=tcp:127.0.0.1:"$PORT"
 	spawn client muxctl tunnel --wait -a unix:up.sock -W t
 	await says out.hold accepted
 	pid=$(cat serve.pid)
+	# Another one that begins now and ends by itself measures the time.
+	run muxctl serve -l unix:other.sock --idle-exit 50ms
+	said 0 ""
 	not ended "$pid"
 	kill -KILL "$PID"
 	gone "$pid"
