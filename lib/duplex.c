@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -266,15 +265,6 @@ duplex_unread(const struct duplex *d)
 	if (d->in < 0 || ioctl(d->in, FIONREAD, &n) != 0 || n < 0)
 		return 0;
 	return (size_t)n;
-}
-
-bool
-duplex_all_taken(const struct duplex *d)
-{
-	int n;
-
-	return d->out_kind == FD_TCP && d->out == d->in &&
-	    ioctl(d->out, SIOCOUTQ, &n) == 0 && n == 0;
 }
 
 size_t

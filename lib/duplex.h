@@ -43,9 +43,6 @@ ssize_t duplex_write(struct duplex *d, const struct iovec *iov, int n,
     bool more);
 /* Bytes that wait to be read; 0 if that cannot be known. */
 size_t duplex_unread(const struct duplex *d);
-/* Has the peer of a TCP socket acknowledged all that was written, so that an
- * RST would destroy nothing? */
-bool duplex_all_taken(const struct duplex *d);
 /* Bytes that were written and have not arrived; 0 if that cannot be known. */
 size_t duplex_unsent(const struct duplex *d);
 /* The pending error of the descriptor, 0 if none. */
