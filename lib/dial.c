@@ -59,6 +59,11 @@ struct mux_dial {
 static void
 attempt_stop(struct attempt *t)
 {
+	static const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	/* It may have been accepted over there: that nobody wants it any more
+	 * must not look like the end of an empty request. */
+	setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	mux_watch_free(t->watch);
 	t->watch = NULL;
 	close(t->fd);
