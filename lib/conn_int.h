@@ -14,6 +14,8 @@
 #include "conn.h"
 #include "duplex.h"
 
+TAILQ_HEAD(conn_users, conn_user);
+
 enum conn_state { CONN_LIVE, CONN_FAREWELL, CONN_OVER };
 
 struct mux_conn {
@@ -41,8 +43,7 @@ struct mux_conn {
 	int err;			/* once not LIVE: why */
 	int os_err;
 	int write_err;			/* errno of a write; 0 = none */
-	LIST_HEAD(, conn_user) users;
-	TAILQ_HEAD(, conn_user) later;
+	struct conn_users users, later;
 	char peer[sizeof(((struct mux_ends *)NULL)->peer)];
 };
 

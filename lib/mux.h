@@ -190,7 +190,8 @@ int mux_session_new(const struct mux_config *, const struct mux_session_ops *,
 /*
  * Frees the session.  Streams whose owner still holds them get
  * reset(MUX_CARRIER_LOST) first, if they did not end, and become empty
- * shells that only mux_stream_release() may be called on.
+ * shells that only mux_stream_stats() and mux_stream_release() may be called
+ * on.
  */
 void mux_session_free(struct mux_session *);
 

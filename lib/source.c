@@ -89,7 +89,6 @@ source_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 {
 	struct mux_relay *r = arg;
 	struct pipe *p = NULL;
-	size_t n;
 
 	(void)st;
 	if (relay_is_over(r) || r->source != SOURCE_OPEN ||
@@ -97,12 +96,9 @@ source_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 		return 0;
 	if (r->bulk && r->io.in_splice && limit >= FOREIGN_LEAST)
 		p = conn_out_pipe(r->conn);
-	if (p != NULL && p->held == 0)
-		n = source_splice(r, p, buf, max, limit, flags);
-	else
-		n = source_read(r, buf, max, flags);
-	r->bytes_in += n;
-	return n;
+	return p != NULL && p->held == 0 ?
+	    source_splice(r, p, buf, max, limit, flags) :
+	    source_read(r, buf, max, flags);
 }
 
 static void
