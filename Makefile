@@ -62,7 +62,7 @@ TESTENV	= B='$(abspath $(B))' CC='$(CC)' MUXCTL='$(abspath $(TOOL))' \
 chosen	= $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$(t)),$(t))),$(1))
 prove	= $(TESTENV) prove --exec tests/run.sh $(PROVEFLAGS) $(call chosen,$(1))
 
-all: $(LIBA) $(B)/$(SONAME) $(B)/mux.pc $(TOOL)
+all: $(LIBA) $(B)/installed/libmux.a $(B)/$(SONAME) $(B)/mux.pc $(TOOL)
 tests: $(UNIT) $(SIM) $(FUZZ) $(HELPERS) $(PRELOAD) $(LOAD)
 
 check: all tests
@@ -99,6 +99,12 @@ $(B)/%.o: %.c
 $(LIBA): $(addprefix $(B)/static/,$(LIB))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+# What others link: the hidden names are local, so they cannot collide.
+$(B)/installed/libmux.a: $(addprefix $(B)/static/,$(LIB))
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)$(LD) -r -o $(@D)/mux.o $^ && objcopy --localize-hidden $(@D)/mux.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(@D)/mux.o
 $(B)/$(SONAME): $(addprefix $(B)/pic/,$(LIB)) lib/mux.map
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(SOFLAGS) -o $@ $(filter %.o,$^) $(PC_LIBS)
@@ -109,6 +115,9 @@ $(CMDA): $(filter-out %/main.o,$(CMD))
 $(CMDUNIT): $(CMDA)
 $(SIM): $(SIMLIB)
 $(FUZZ): $(FUZZLIB)
+# Its allocations fail, one after the other.
+$(B)/tests/sim/sim_nomem: LDFLAGS += $(foreach f,malloc calloc realloc \
+	aligned_alloc strdup strndup,-Wl$(,)--wrap=$(f))
 $(TOOL): $(CMD)
 $(LOAD): $(addsuffix .o,$(call tests,bench/*.c))
 $(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
@@ -127,7 +136,7 @@ $(B)/mux.pc: lib/mux.pc.in FORCE
 # mode:from:to of everything that is installed, but for two links.
 SHARE	= $(PREFIX)/share
 FILES	= 755:$(TOOL):$(PREFIX)/bin/muxctl \
-	644:$(LIBA):$(LIBDIR)/libmux.a \
+	644:$(B)/installed/libmux.a:$(LIBDIR)/libmux.a \
 	755:$(B)/$(SONAME):$(LIBDIR)/libmux.so.$(VERSION) \
 	644:$(B)/mux.pc:$(LIBDIR)/pkgconfig/mux.pc \
 	$(foreach f,$(wildcard lib/mux*.h),644:$(f):$(PREFIX)/include/$(notdir $(f))) \

@@ -26,6 +26,7 @@ struct carrier {
 	struct mux_dial *dial;
 	struct mux_timer *again;
 	uint64_t until;		/* no attempt begins after it */
+	bool said;		/* that there will be more than one */
 };
 
 int
@@ -81,6 +82,9 @@ on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 	copy = *why;
 	if (c->opts.wait != OPT_UNSET && may_pass(why) &&
 	    mux_loop_now(c->loop) < c->until) {
+		if (!c->said)
+			say(SAY_INFO, "%s (trying again)", why->text);
+		c->said = true;
 		mux_timer_at(c->again, mux_loop_now(c->loop) + RETRY_NS);
 		return;
 	}

@@ -61,6 +61,17 @@ unix_addr(const char *path)
 	return addr;
 }
 
+char *
+home_absolute(const char *path)
+{
+	char *full = strchr("/@", path[0]) != NULL ? strdup(path) :
+	    realpath(path, NULL);
+	char *addr = full != NULL ? unix_addr(full) : NULL;
+
+	free(full);
+	return addr;
+}
+
 static int
 check_owner(const char *dir, struct mux_why *why)
 {

@@ -17,6 +17,10 @@ struct mux_why;
  */
 int home_default(bool make, char **addr, struct mux_why *why);
 
+/* "unix:" and the path, made absolute if it is not.  free() it; NULL = no
+ * memory, or no such file. */
+char *home_absolute(const char *path);
+
 /*
  * A new directory for one socket, and the address of that.  The caller gives
  * *dir to home_private_free() when the socket is no longer listened on.

@@ -411,12 +411,24 @@ life_begin(const struct opt_common *com)
 	return r;
 }
 
+/* One byte to somebody who waits for it; false: nobody does. */
+static bool
+tell(int fd, const char *byte)
+{
+	ssize_t n;
+
+	do {
+		n = write(fd, byte, 1);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
 int
 life_ready(void)
 {
 	const struct opt_common *com = life.com;
 	int r = close_addrs();
-	ssize_t n;
+	bool told;
 
 	if (r >= 0)
 		return r;
@@ -425,18 +437,17 @@ life_ready(void)
 	notify_ready();
 	/* Whoever does not read any more does not wait either. */
 	if (com->ready_fd >= 0) {
-		n = write((int)com->ready_fd, "\n", 1);
-		if (n != 1)
+		if (!tell((int)com->ready_fd, "\n"))
 			say(SAY_INFO, "--ready-fd %jd: nobody reads it",
 			    (intmax_t)com->ready_fd);
 		close((int)com->ready_fd);
 	}
 	if (life.parent_fd < 0)
 		return -1;
-	n = write(life.parent_fd, "", 1);
+	told = tell(life.parent_fd, "");
 	close(life.parent_fd);
 	life.parent_fd = -1;
-	if (n != 1)
+	if (!told)
 		return say_exit(CMD_FAIL, "the process that started this one "
 		    "has ended");
 	return -1;

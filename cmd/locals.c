@@ -152,7 +152,8 @@ pass_open(struct locals *l, const char *target, const struct mux_ends *ends)
 	p->flow.conn = 1;
 	p->flow.since = mux_loop_now(l->loop);
 	TAILQ_INSERT_TAIL(&l->flows, &p->flow, next);
-	l->n_flows++;
+	if (l->n_flows++ == 0)
+		l->began(l->arg);
 	say(SAY_INFO, "%s -> %s: opened", p->flow.who, target);
 	return 0;
 }

@@ -22,6 +22,8 @@ struct locals {
 	struct mux_conn *conn;		/* NULL: none yet, or no more */
 	uint64_t max_open;		/* own bound; the peer has another */
 	enum say_level level;		/* of the line at the end of one */
+	/* The first stream came. */
+	void (*began)(void *arg);
 	/* A stream is gone. */
 	void (*ended)(const struct mux_relay_end *, void *arg);
 	void *arg;

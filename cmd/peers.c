@@ -8,6 +8,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "flow.h"
@@ -109,11 +110,26 @@ on_open(struct mux_conn *c, struct mux_stream *st, const struct mux_open *o,
 	reach_open(p->all->reach, c, p->no, p->who, st, o);
 }
 
+/* The reason, without who it was: that stands in front already. */
+static const char *
+reason(const struct peer *p, int err, const struct mux_why *why)
+{
+	const char *peer = mux_conn_peer(p->conn);
+	size_t len = strlen(peer);
+
+	if (err == MUX_E_DONE)
+		return "ended";
+	if (strncmp(why->text, peer, len) == 0 &&
+	    strncmp(why->text + len, ": ", 2) == 0)
+		return why->text + len + 2;
+	return why->text;
+}
+
 static void
 say_ended(const struct peer *p, int err, const struct mux_why *why)
 {
 	uint64_t ns = mux_loop_now(p->all->loop) - p->since;
-	const char *text = err == MUX_E_DONE ? "ended" : why->text;
+	const char *text = reason(p, err, why);
 	const struct say_field fields[] = {
 		{ "conn", NULL, p->no }, { "from", p->who, 0 },
 		{ "streams", NULL, p->n_streams },
@@ -127,7 +143,7 @@ say_ended(const struct peer *p, int err, const struct mux_why *why)
 	say_event(p->hello ? &ended_gate : &silent_gate,
 	    p->hello || err != MUX_E_DONE ? SAY_NOTE : SAY_INFO,
 	    "connection", fields, sizeof(fields) / sizeof(fields[0]),
-	    "connection %" PRIu64 " from %s: %s%s (%" PRIu64 " streams, "
+	    "connection %" PRIu64 " from %s: %s%s (streams: %" PRIu64 ", "
 	    "%" PRIu64 ".%03" PRIu64 " s)", p->no, p->who,
 	    p->hello ? "" : "no HELLO: ", text, p->n_streams,
 	    ns / 1000000000, ns / 1000000 % 1000);

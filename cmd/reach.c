@@ -142,9 +142,13 @@ refuse_dial(struct job *job, const struct mux_why *why)
 		mux_relay_refuse(relay, MUX_CONNECT_FAILED, why->text);
 }
 
+/* The stream has gone meanwhile: no clean end of an empty request. */
 static void
-close_ends(const struct mux_ends *ends)
+reset_ends(const struct mux_ends *ends)
 {
+	const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(ends->in, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	close(ends->in);
 	if (ends->out != ends->in)
 		close(ends->out);
@@ -167,7 +171,7 @@ on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 		proc_reap(job->env->loop, &job->env->kids, ends->child);
 	if ((err = mux_relay_connect(relay, ends)) == 0)
 		return;
-	close_ends(ends);
+	reset_ends(ends);
 	mux_relay_refuse(relay, MUX_REFUSED, mux_strerror(err));
 }
 

@@ -313,18 +313,25 @@ place_door(struct serve *s)
 
 /* ---- the whole ---- */
 
+/* For the command, wherever it goes: a path must not depend on where we are. */
 static int
 start_command(struct serve *s)
 {
+	const struct door *door = &s->doors[0];
+	const char *word;
+	char *full = NULL;
 	struct mux_why why;
+	int r;
 
 	if (s->command == NULL)
 		return 0;
-	if (proc_run(s->loop, s->command,
-	    mux_listener_str(s->doors[0].listener), on_command, s, &s->proc,
-	    &why) == 0)
-		return 0;
-	return say_exit(CMD_REFUSED, "%s", why.text);
+	word = mux_listener_str(door->listener);
+	if (mux_addr_scheme(door->addr) == MUX_UNIX)
+		full = home_absolute(mux_addr_path(door->addr));
+	r = proc_run(s->loop, s->command, full != NULL ? full : word,
+	    on_command, s, &s->proc, &why);
+	free(full);
+	return r == 0 ? 0 : say_exit(CMD_REFUSED, "%s", why.text);
 }
 
 static int

@@ -34,7 +34,8 @@ const struct opt serve_opts_table[] = {
 	    "tcp:HOST:PORTS or unix:PATH that peers may ask for",
 	    S(rules), .flags = OPT_ADD },
 	{ "deny-target", 0, OPT_LIST, "RULE",
-	    "the same, never; wins over the others", S(rules), .flags = OPT_ADD },
+	    "the same, never; wins over the others",
+	    S(rules), .flags = OPT_ADD },
 	{ "connect-timeout", 0, OPT_DURATION, "D",
 	    "give a target D to take a connection (10s)",
 	    S(connect_timeout) },
@@ -139,6 +140,7 @@ serve_opts_config(const struct serve_opts *o, struct mux_config *cfg)
 	int err;
 
 	*cfg = (struct mux_config){ .size = sizeof(*cfg) };
+	cfg->agent = "muxctl/" MUX_VERSION;
 	cfg->max_frame = (uint32_t)o->max_frame;
 	cfg->max_streams = (uint32_t)o->max_streams;
 	cfg->max_open = MUX_NONE;

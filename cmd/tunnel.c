@@ -140,7 +140,7 @@ stdio_status(const struct mux_relay_end *end)
 		return CMD_PIPE;
 	if (end->code == MUX_OK || strcmp(end->how, "fin") == 0)
 		return CMD_OK;
-	if (end->code == MUX_CARRIER_LOST)
+	if (end->code == MUX_CARRIER_LOST && !end->by_peer)
 		return CMD_LOST;
 	return end->code == MUX_NOT_PERMITTED ? CMD_REFUSED : CMD_FAIL;
 }
@@ -151,15 +151,24 @@ stdio_ended(struct tunnel *t, const struct mux_relay_end *end)
 	const char *name = mux_code_name(end->code);
 	int status = stdio_status(end);
 
-	/* The loss of the carrier is told by whoever lost it. */
+	/* on_closed() is about to tell. */
+	if (status == CMD_LOST)
+		return;
 	if (status == CMD_FAIL || status == CMD_REFUSED)
 		say(SAY_ERROR, "target %s: %s: %s%s%s", t->target, end->how,
 		    name != NULL ? name : "code of the application",
 		    end->text[0] != '\0' ? ": " : "", end->text);
 	if (t->status == 0)
 		t->status = status;
-	if (status != CMD_LOST)
-		stop_drain(t->stop, "the stream has ended");
+	stop_drain(t->stop, "the stream has ended");
+}
+
+static void
+on_first_stream(void *arg)
+{
+	struct tunnel *t = arg;
+
+	stop_idle(t->stop, false);
 }
 
 static void
@@ -365,6 +374,7 @@ start_rooms(struct tunnel *t)
 	t->locals.loop = t->loop;
 	t->locals.max_open = (uint64_t)t->opts.max_streams;
 	t->locals.level = t->target != NULL ? SAY_INFO : SAY_NOTE;
+	t->locals.began = on_first_stream;
 	t->locals.ended = on_stream_ended;
 	t->locals.arg = t;
 	t->since = mux_loop_now(t->loop);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,8 @@ take_given(struct bound *b, int fd)
 		return errno;
 	if (!ends_fd_listens(fd))
 		return EINVAL;
+	/* What is accepted inherits it; a unix socket has no such thing. */
+	set_on(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	/* Its other holders accept as well, if at all: none may block. */
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)

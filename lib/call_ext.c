@@ -99,7 +99,7 @@ request_item(struct items *items, struct mux_request *q,
 		if (it->len % 8 == 0)
 			q->n_streams = read_ids(items->streams, it);
 		return it->len % 8 == 0;
-	case TAG_DEADLINE:
+	case TAG_DEADLINE_MS:
 		if (it->len == 4)
 			q->deadline = max_u64(1,
 			    get_le32(it->value) * NS_PER_MS);
@@ -322,7 +322,7 @@ request_write(struct wr *w, const struct mux_request *q)
 	/* more than 49 days are no deadline */
 	if (ms != 0 && ms <= UINT32_MAX) {
 		put_le32(v, (uint32_t)ms);
-		ext_put(w, TAG_DEADLINE, v, 4);
+		ext_put(w, TAG_DEADLINE_MS, v, 4);
 	}
 	if (q->nonce != NULL)
 		ext_put(w, TAG_NONCE, q->nonce, NONCE_LEN);

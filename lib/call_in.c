@@ -21,7 +21,7 @@ session_body_begin(struct mux_session *s, struct mux_stream *st, size_t n,
 	s->in.st = st;
 	s->in.deliver = deliver;
 	if (!deliver)
-		credit_rx_consume(&st->rx, n);
+		stream_consumed(st, n);
 	return true;
 }
 

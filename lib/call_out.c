@@ -132,7 +132,7 @@ request_is_out(struct mux_session *s, struct mux_call *c, size_t n, bool end)
 	credit_tx_use(&st->tx, n);
 	s->stats.bytes_out += n;
 	session_note_size(s, st, n);
-	st->deficit = -(int64_t)(n + FRAME_COST);
+	st->deficit = -(int32_t)(n + FRAME_COST);
 	/* given up from within fill(): the answer must come all the same */
 	if (st->send == SEND_DONE)
 		return;

@@ -263,7 +263,7 @@ cancel(struct mux_call *c, uint32_t code)
 	}
 	if (!call_step(&c->state, CEV_CANCEL))
 		return;
-	c->cancel_code = st->stop_code = code;
+	c->cancel_code = st->code = code;
 	st->ready = false;
 	stream_schedule(st);
 	st->owed &= (uint8_t)~OWE_END;

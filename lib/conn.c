@@ -30,15 +30,13 @@ conn_join(struct mux_conn *c, struct conn_user *u,
 {
 	u->ops = ops;
 	u->is_later = false;
-	LIST_INSERT_HEAD(&c->users, u, link);
+	TAILQ_INSERT_TAIL(&c->users, u, link);
 }
 
 void
 conn_leave(struct mux_conn *c, struct conn_user *u)
 {
-	LIST_REMOVE(u, link);
-	if (u->is_later)
-		TAILQ_REMOVE(&c->later, u, later_link);
+	TAILQ_REMOVE(u->is_later ? &c->later : &c->users, u, link);
 	u->is_later = false;
 }
 
@@ -47,8 +45,9 @@ conn_later(struct mux_conn *c, struct conn_user *u)
 {
 	if (u->is_later)
 		return;
+	TAILQ_REMOVE(&c->users, u, link);
+	TAILQ_INSERT_TAIL(&c->later, u, link);
 	u->is_later = true;
-	TAILQ_INSERT_TAIL(&c->later, u, later_link);
 	mux_task_run(c->task);
 }
 
@@ -90,7 +89,8 @@ run_later(struct mux_conn *c)
 	struct conn_user *u;
 
 	while ((u = TAILQ_FIRST(&c->later)) != NULL) {
-		TAILQ_REMOVE(&c->later, u, later_link);
+		TAILQ_REMOVE(&c->later, u, link);
+		TAILQ_INSERT_TAIL(&c->users, u, link);
 		u->is_later = false;
 		u->ops->later(u);
 	}
@@ -116,7 +116,7 @@ conn_destroy(struct mux_conn *c)
 	mux_session_free(s);
 	c->session = NULL;
 	run_later(c);
-	while ((u = LIST_FIRST(&c->users)) != NULL) {
+	while ((u = TAILQ_FIRST(&c->users)) != NULL) {
 		conn_leave(c, u);
 		u->ops->gone(u);
 	}
@@ -207,6 +207,9 @@ conn_lost(struct mux_conn *c, int os_err)
 	int err;
 
 	c->in_over = true;
+	/* What a write met, a read finds no more: it sees a plain end. */
+	if (os_err == 0)
+		os_err = c->write_err;
 	if (os_err != 0)
 		c->out_over = true;
 	if (c->state != CONN_LIVE) {
@@ -319,7 +322,9 @@ on_tap(struct mux_session *s, const struct mux_tap *tap, void *arg)
 	struct mux_conn *c = arg;
 
 	(void)s;
-	c->ops->tap(c, tap, c->arg);
+	/* There was one, but the owner may have gone by now. */
+	if (c->ops->tap != NULL)
+		c->ops->tap(c, tap, c->arg);
 }
 
 static const struct mux_session_ops plain_ops = {
@@ -400,7 +405,7 @@ conn_alloc(struct mux_loop *loop, const struct mux_conn_ops *ops, void *arg)
 	duplex_init(&c->io);
 	pipe_init(&c->in_pipe);
 	pipe_init(&c->out_pipe);
-	LIST_INIT(&c->users);
+	TAILQ_INIT(&c->users);
 	TAILQ_INIT(&c->later);
 	return c;
 }

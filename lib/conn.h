@@ -25,9 +25,8 @@ struct conn_user_ops {
 
 struct conn_user {
 	const struct conn_user_ops *ops;
-	LIST_ENTRY(conn_user) link;
-	TAILQ_ENTRY(conn_user) later_link;
-	bool is_later;
+	TAILQ_ENTRY(conn_user) link;
+	bool is_later;			/* which of two lists it is in */
 };
 
 void conn_join(struct mux_conn *c, struct conn_user *u,

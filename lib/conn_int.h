@@ -14,6 +14,8 @@
 #include "conn.h"
 #include "duplex.h"
 
+TAILQ_HEAD(conn_users, conn_user);
+
 enum conn_state { CONN_LIVE, CONN_FAREWELL, CONN_OVER };
 
 struct mux_conn {
@@ -40,8 +42,8 @@ struct mux_conn {
 	bool freed;			/* by its owner, while busy */
 	int err;			/* once not LIVE: why */
 	int os_err;
-	LIST_HEAD(, conn_user) users;
-	TAILQ_HEAD(, conn_user) later;
+	int write_err;			/* errno of a write; 0 = none */
+	struct conn_users users, later;
 	char peer[sizeof(((struct mux_ends *)NULL)->peer)];
 };
 

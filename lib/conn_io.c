@@ -151,6 +151,8 @@ write_failed(struct mux_conn *c, int err)
 		return;
 	}
 	c->out_over = true;
+	if (!duplex_only_stopped(&c->io, err))
+		c->write_err = err;
 	if (c->state == CONN_LIVE)
 		conn_read(c);
 	if (c->state == CONN_LIVE)

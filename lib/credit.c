@@ -120,7 +120,7 @@ credit_rx_grown(struct credit_rx *c, uint64_t now, uint64_t srtt,
 {
 	bool quick = c->window < CREDIT_QUICK;
 	uint64_t took = now - c->epoch_at;
-	uint64_t got = c->consumed - c->epoch_consumed;
+	uint64_t got = (uint32_t)c->consumed - c->epoch_consumed;
 	uint64_t span = 2 * min_u64(max_u64(srtt, min_rtt), NEVER / 2);
 	uint64_t want = 2 * (uint64_t)c->window;
 
@@ -134,7 +134,7 @@ credit_rx_grown(struct credit_rx *c, uint64_t now, uint64_t srtt,
 			return c->window;
 	}
 	c->epoch_at = now;
-	c->epoch_consumed = c->consumed;
+	c->epoch_consumed = (uint32_t)c->consumed;
 	if (took > span || (!quick && min_rtt == 0))
 		return c->window;
 	if (quick)

@@ -33,7 +33,7 @@ void credit_tx_use(struct credit_tx *c, uint64_t n);	/* n <= left */
 struct credit_rx {
 	uint64_t granted, received, consumed;
 	uint64_t epoch_at;	/* when this measure of consumption began */
-	uint64_t epoch_consumed;	/* `consumed` at that time */
+	uint32_t epoch_consumed;	/* low bits of `consumed` then */
 	uint32_t window;	/* the charge that we aim at */
 };
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ends.h"
+#include "host.h"
 #include "int.h"
 #include "lookup.h"
 #include "mux_io.h"
@@ -58,6 +59,11 @@ struct mux_dial {
 static void
 attempt_stop(struct attempt *t)
 {
+	static const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	/* It may have been accepted over there: that nobody wants it any more
+	 * must not look like the end of an empty request. */
+	setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	mux_watch_free(t->watch);
 	t->watch = NULL;
 	close(t->fd);
@@ -190,12 +196,17 @@ static void try_next(struct mux_dial *d);
 
 /* To a free port of our own machine a socket can connect to itself. */
 static bool
-is_itself(int fd)
+is_itself(int fd, const struct lookup_addr *to)
 {
 	struct sockaddr_storage a = { 0 }, b = { 0 };
 	socklen_t a_len = sizeof(a), b_len = sizeof(b);
+	struct host_ip ip;
+	uint16_t from, port;
 
+	/* Nearly always the ports differ, and that is all there is to ask. */
 	return getsockname(fd, (struct sockaddr *)&a, &a_len) == 0 &&
+	    host_ip_of((struct sockaddr *)&a, &ip, &from) &&
+	    host_ip_of(&to->sa, &ip, &port) && from == port &&
 	    getpeername(fd, (struct sockaddr *)&b, &b_len) == 0 &&
 	    a_len == b_len && memcmp(&a, &b, a_len) == 0;
 }
@@ -225,7 +236,7 @@ on_attempt(struct mux_watch *w, unsigned ready, void *arg)
 		return;
 	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
 		err = errno;
-	if (err == 0 && is_itself(t->fd))
+	if (err == 0 && is_itself(t->fd, t->to))
 		err = ECONNREFUSED;
 	if (err == 0) {
 		connected(t);

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -54,9 +54,9 @@ void
 duplex_init(struct duplex *d)
 {
 	d->in = d->out = -1;
-	d->in_flags = d->out_flags = -1;
 	d->in_kind = d->out_kind = FD_OTHER;
 	d->inherited = d->in_splice = d->out_splice = false;
+	d->in_blocks = d->out_blocks = false;
 }
 
 static enum fd_kind
@@ -101,7 +101,7 @@ is_socket(uint8_t kind)
  * not allowed it is changed, and changed back at the end.
  */
 static int
-unblock(int fd, bool shared, int *restore)
+unblock(int fd, bool shared, bool *blocks)
 {
 	int flags = fcntl(fd, F_GETFL), own;
 	char name[40];
@@ -122,12 +122,22 @@ unblock(int fd, bool shared, int *restore)
 		}
 		close(own);
 	}
-	*restore = flags;
+	*blocks = true;
 	return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+static void
+block_again(int fd, bool *blocks)
+{
+	int flags = *blocks ? fcntl(fd, F_GETFL) : -1;
+
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	*blocks = false;
+}
+
 static int
-take_one(int fd, bool inherited, uint8_t *kind, int *restore, bool *splices)
+take_one(int fd, bool inherited, uint8_t *kind, bool *blocks, bool *splices)
 {
 	enum fd_kind k;
 	bool regular;
@@ -142,9 +152,9 @@ take_one(int fd, bool inherited, uint8_t *kind, int *restore, bool *splices)
 	}
 	*splices = k == FD_TCP || k == FD_UNIX || k == FD_PIPE;
 	if (!is_socket(*kind))
-		return unblock(fd, inherited, restore);
+		return unblock(fd, inherited, blocks);
 	if (!inherited)
-		return unblock(fd, false, restore);
+		return unblock(fd, false, blocks);
 	*splices = false;
 	return 0;
 }
@@ -152,11 +162,20 @@ take_one(int fd, bool inherited, uint8_t *kind, int *restore, bool *splices)
 void
 duplex_give_back(struct duplex *d)
 {
-	if (d->in_flags != -1)
-		fcntl(d->in, F_SETFL, d->in_flags);
-	if (d->out_flags != -1)
-		fcntl(d->out, F_SETFL, d->out_flags);
+	block_again(d->in, &d->in_blocks);
+	block_again(d->out, &d->out_blocks);
 	duplex_init(d);
+}
+
+/* As dialling and listening make them: nothing is left to ask or to set. */
+static void
+take_made(struct duplex *d, const struct mux_ends *ends)
+{
+	duplex_init(d);
+	d->in = d->out = ends->in;
+	d->in_kind = d->out_kind =
+	    ends->kind == MUX_ENDS_TCP ? FD_TCP : FD_UNIX;
+	d->in_splice = d->out_splice = true;
 }
 
 int
@@ -165,16 +184,20 @@ duplex_take(struct duplex *d, const struct mux_ends *ends)
 	struct duplex t;
 	int err, one = 1;
 
+	if (ends->kind != MUX_ENDS_ANY) {
+		take_made(d, ends);
+		return 0;
+	}
 	duplex_init(&t);
 	t.inherited = ends->inherited;
-	if (take_one(ends->in, t.inherited, &t.in_kind, &t.in_flags,
+	if (take_one(ends->in, t.inherited, &t.in_kind, &t.in_blocks,
 	    &t.in_splice) != 0)
 		return -1;
 	t.in = ends->in;
 	t.out_kind = t.in_kind;
 	t.out_splice = t.in_splice;
 	if (ends->out != ends->in && take_one(ends->out, t.inherited,
-	    &t.out_kind, &t.out_flags, &t.out_splice) != 0) {
+	    &t.out_kind, &t.out_blocks, &t.out_splice) != 0) {
 		err = errno;
 		duplex_give_back(&t);
 		errno = err;
@@ -244,6 +267,17 @@ duplex_unread(const struct duplex *d)
 	return (size_t)n;
 }
 
+size_t
+duplex_unsent(const struct duplex *d)
+{
+	int n;
+
+	if (d->out < 0 || d->out_kind != FD_TCP ||
+	    ioctl(d->out, SIOCOUTQ, &n) != 0 || n < 0)
+		return 0;
+	return (size_t)n;
+}
+
 int
 duplex_error(const struct duplex *d)
 {
@@ -261,25 +295,22 @@ duplex_error(const struct duplex *d)
 }
 
 static void
-close_fd(int *fd, int *restore)
+close_fd(int *fd, bool *blocks)
 {
 	if (*fd < 0)
 		return;
-	if (*restore != -1)
-		fcntl(*fd, F_SETFL, *restore);
+	block_again(*fd, blocks);
 	close(*fd);
 	*fd = -1;
-	*restore = -1;
 }
 
-/* Standard input and output are often one and the same socket. */
+/* Standard input and output are often one and the same socket or terminal. */
 static bool
-same_socket(const struct duplex *d)
+same_thing(const struct duplex *d)
 {
 	struct stat a, b;
 
-	return d->in >= 0 && is_socket(d->in_kind) &&
-	    fstat(d->in, &a) == 0 && fstat(d->out, &b) == 0 &&
+	return fstat(d->in, &a) == 0 && fstat(d->out, &b) == 0 &&
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
@@ -292,10 +323,10 @@ duplex_shut_out(struct duplex *d)
 		return 0;
 	/* Closing says it where the other descriptor is a different thing;
 	 * the description of an inherited socket stays as it is then. */
-	if (is_socket(d->out_kind) && (!d->inherited || same_socket(d)))
+	if (is_socket(d->out_kind) && (!d->inherited || same_thing(d)))
 		r = shutdown(d->out, SHUT_WR);
 	if (d->out != d->in)
-		close_fd(&d->out, &d->out_flags);
+		close_fd(&d->out, &d->out_blocks);
 	return r;
 }
 
@@ -312,7 +343,12 @@ duplex_shut_in(struct duplex *d)
 		shutdown(d->in, SHUT_RD);
 	if (!duplex_closes_in(d))
 		return false;
-	close_fd(&d->in, &d->in_flags);
+	/* Whoever writes there must not be blocked by it. */
+	if (d->in_blocks && same_thing(d)) {
+		d->in_blocks = false;
+		d->out_blocks = true;
+	}
+	close_fd(&d->in, &d->in_blocks);
 	return true;
 }
 
@@ -321,8 +357,8 @@ duplex_close(struct duplex *d)
 {
 	if (d->in == d->out)
 		d->out = -1;
-	close_fd(&d->in, &d->in_flags);
-	close_fd(&d->out, &d->out_flags);
+	close_fd(&d->in, &d->in_blocks);
+	close_fd(&d->out, &d->out_blocks);
 }
 
 void

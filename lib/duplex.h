@@ -19,10 +19,10 @@ enum fd_kind { FD_TCP, FD_UNIX, FD_SOCKET, FD_PIPE, FD_OTHER };
 
 struct duplex {
 	int in, out;		/* -1 = closed; equal: one socket */
-	int in_flags, out_flags;	/* to restore at the end, or -1 */
 	uint8_t in_kind, out_kind;	/* enum fd_kind */
 	bool inherited;
 	bool in_splice, out_splice;	/* splice(2) works and cannot block */
+	bool in_blocks, out_blocks;	/* for others: and will again */
 };
 
 void duplex_init(struct duplex *d);
@@ -43,6 +43,8 @@ ssize_t duplex_write(struct duplex *d, const struct iovec *iov, int n,
     bool more);
 /* Bytes that wait to be read; 0 if that cannot be known. */
 size_t duplex_unread(const struct duplex *d);
+/* Bytes that were written and have not arrived; 0 if that cannot be known. */
+size_t duplex_unsent(const struct duplex *d);
 /* The pending error of the descriptor, 0 if none. */
 int duplex_error(const struct duplex *d);
 

@@ -53,6 +53,15 @@ set_cred(struct mux_ends *e, int fd)
 	e->pid = cred.pid;
 }
 
+static enum mux_ends_kind
+kind_of(sa_family_t family)
+{
+	if (family == AF_UNIX)
+		return MUX_ENDS_UNIX;
+	return family == AF_INET || family == AF_INET6 ? MUX_ENDS_TCP :
+	    MUX_ENDS_ANY;
+}
+
 void
 ends_socket(struct mux_ends *e, int fd, const struct sockaddr *peer,
     socklen_t len)
@@ -61,7 +70,8 @@ ends_socket(struct mux_ends *e, int fd, const struct sockaddr *peer,
 
 	ends_init(e);
 	e->in = e->out = fd;
-	if (peer->sa_family == AF_UNIX)
+	e->kind = kind_of(peer->sa_family);
+	if (e->kind == MUX_ENDS_UNIX)
 		set_cred(e, fd);
 	sock_word(peer, len, word);
 	strlcpy(e->peer, word, sizeof(e->peer));
@@ -211,6 +221,7 @@ start(struct mux_ends *e, char **argv, struct mux_why *why)
 	/* Only our half: the program expects its own to block. */
 	fcntl(sv[0], F_SETFL, O_RDWR | O_NONBLOCK);
 	e->in = e->out = sv[0];
+	e->kind = MUX_ENDS_UNIX;
 	return 0;
 }
 

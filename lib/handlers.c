@@ -333,10 +333,10 @@ has_critical(struct rd *ext)
 static void
 on_ok(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
+	struct mux_stream *st;
 	struct rd ext, body;
 
-	if (!split(s, f, p, 4, 4, &ext, &body) || st == NULL)
+	if (!split(s, f, p, 4, 4, &ext, &body) || (st = find(s, f)) == NULL)
 		return;
 	if (st->by_peer || st->accepted) {
 		blame(s, st, MUX_F_PROTOCOL);
@@ -397,7 +397,7 @@ session_data_begin(struct mux_session *s)
 	s->in.st = st;
 	s->in.deliver = v == DO;
 	if (v == DISCARD)
-		credit_rx_consume(&st->rx, f->len);
+		stream_consumed(st, f->len);
 }
 
 void
@@ -409,7 +409,7 @@ session_data_slice(struct mux_session *s, const uint8_t *p, size_t n)
 		return;
 	/* stopped or released meanwhile: nobody will consume the rest */
 	if (st->recv != RECV_OPEN || !st->attached) {
-		credit_rx_consume(&st->rx, n);
+		stream_consumed(st, n);
 		return;
 	}
 	if (st->ops->data != NULL)
@@ -476,13 +476,13 @@ may_reset(struct mux_session *s, const struct mux_stream *st)
 static void
 on_error(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find(s, f);
 	char text[FRAME_TEXT_MAX + 1];
+	struct mux_stream *st;
 	struct rd ext, body;
 	uint32_t code;
 
 	if (!split(s, f, p, 4, 4 + FRAME_TEXT_MAX, &ext, &body) ||
-	    st == NULL)
+	    (st = find(s, f)) == NULL)
 		return;
 	code = read_code(&body, text, sizeof(text));
 	if (st->kind == KIND_CALLEE)
@@ -514,11 +514,11 @@ on_reset(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_cancel(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find_sender(s, f);
+	struct mux_stream *st;
 
 	if (f->len != 0 && f->len != 4)
 		session_violation(s, MUX_F_BAD_FRAME, "illegal length");
-	else if (st == NULL)
+	else if ((st = find_sender(s, f)) == NULL)
 		return;
 	else if (st->kind == KIND_CALLER)
 		session_violation(s, MUX_F_PROTOCOL, "the call is ours");
@@ -565,22 +565,21 @@ static void
 set_pause(struct mux_session *s, const struct frame *f, bool on)
 {
 	struct mux_stream *st;
-	bool *what = &s->paused_peer;
+	bool was;
 
-	if (id_local(f->id) != 0) {
-		if ((st = find_sender(s, f)) == NULL)
-			return;
-		what = &st->paused_peer;
-	} else {
-		st = NULL;
-	}
-	if (*what == on)
-		session_glitch(s);
-	*what = on;
-	if (st != NULL)
-		stream_schedule(st);
-	else
+	if (id_local(f->id) == 0) {
+		was = s->paused_peer;
+		s->paused_peer = on;
 		session_wake(s);
+	} else if ((st = find_sender(s, f)) != NULL) {
+		was = st->paused_peer;
+		st->paused_peer = on;
+		stream_schedule(st);
+	} else {
+		return;
+	}
+	if (was == on)
+		session_glitch(s);
 }
 
 static void
@@ -600,13 +599,13 @@ on_resume(struct mux_session *s, const struct frame *f, const uint8_t *p)
 static void
 on_priority(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
-	struct mux_stream *st = find_sender(s, f);
+	struct mux_stream *st;
 
 	if (p[0] > 7) {
 		session_violation(s, MUX_F_BAD_FRAME, "priority over 7");
 		return;
 	}
-	if (st == NULL)
+	if ((st = find_sender(s, f)) == NULL)
 		return;
 	if (st->priority == p[0])
 		session_glitch(s);
@@ -623,7 +622,7 @@ on_ping(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	s->pong_id = f->id;
 	s->pong_len = (uint8_t)f->len;
 	memcpy(s->pong, p, f->len);
-	s->link_owed |= LINK_PONG;
+	session_owe(s, LINK_PONG);
 }
 
 static void

@@ -224,7 +224,7 @@ legacy_frame(struct mux_session *s, const uint8_t *payload)
 		/* S0 does not echo the payload */
 		s->pong_id = f->id;
 		s->pong_len = 0;
-		s->link_owed |= LINK_PONG;
+		session_owe(s, LINK_PONG);
 		break;
 	case FT_REQUEST:
 	case FT_STREAM_START:

@@ -30,6 +30,7 @@
 
 #define N_EVENTS	128	/* fetched at once; the rest waits in epoll */
 #define N_SIGNALS	(SIGRTMAX + 1)
+#define ON_NONE		2	/* beside the lists 0 and 1 */
 
 TAILQ_HEAD(watch_list, mux_watch);
 TAILQ_HEAD(task_list, mux_task);
@@ -38,10 +39,10 @@ struct mux_watch {
 	struct mux_loop *loop;
 	mux_watch_cb *cb;
 	void *arg;
-	struct watch_list *on;	/* the ready list that holds it, or NULL */
 	TAILQ_ENTRY(mux_watch) link;
 	int fd;
-	unsigned state;
+	uint8_t state;		/* MUX_READABLE and so on */
+	uint8_t on;		/* the ready list that holds it */
 	bool always;		/* epoll does not take it: a regular file */
 	bool quiet;		/* EPOLLOUT is off: nobody waits for it */
 };
@@ -57,8 +58,8 @@ struct mux_task {
 	struct mux_loop *loop;
 	mux_task_cb *cb;
 	void *arg;
-	struct task_list *on;
 	TAILQ_ENTRY(mux_task) link;
+	uint8_t on;		/* the task list that holds it */
 };
 
 struct mux_child {
@@ -83,7 +84,7 @@ struct mux_loop {
 	/* Two of each: one is filled while the other is worked off. */
 	struct watch_list ready[2];
 	struct task_list tasks[2];
-	unsigned fill_ready, fill_tasks;
+	uint8_t fill_ready, fill_tasks;
 	struct timers timers;
 	size_t n_timers;
 	struct signal_slot *signals;	/* by number; NULL before the first */
@@ -242,26 +243,26 @@ enqueue(struct mux_watch *w)
 {
 	struct mux_loop *l = w->loop;
 
-	if (w->on != NULL)
+	if (w->on != ON_NONE)
 		return;
-	w->on = &l->ready[l->fill_ready];
-	TAILQ_INSERT_TAIL(w->on, w, link);
+	w->on = l->fill_ready;
+	TAILQ_INSERT_TAIL(&l->ready[w->on], w, link);
 }
 
 static void
 dequeue(struct mux_watch *w)
 {
-	if (w->on == NULL)
+	if (w->on == ON_NONE)
 		return;
-	TAILQ_REMOVE(w->on, w, link);
-	w->on = NULL;
+	TAILQ_REMOVE(&w->loop->ready[w->on], w, link);
+	w->on = ON_NONE;
 }
 
 /* An error or the end must be met by whoever reads and whoever writes. */
-static unsigned
+static uint8_t
 state_of(uint32_t events)
 {
-	unsigned state = 0;
+	uint8_t state = 0;
 
 	if (events & (EPOLLIN | EPOLLRDHUP))
 		state |= MUX_READABLE;
@@ -295,7 +296,7 @@ watch_quiet(struct mux_watch *w, bool on)
 static void
 mark(struct mux_watch *w, uint32_t events)
 {
-	unsigned state = state_of(events);
+	uint8_t state = state_of(events);
 
 	if (events == EPOLLOUT && (w->state & MUX_WRITABLE) && !w->quiet)
 		watch_quiet(w, true);
@@ -330,6 +331,7 @@ mux_watch_new(struct mux_loop *l, int fd, mux_watch_cb *cb, void *arg,
 	if (w == NULL)
 		return MUX_E_NOMEM;
 	w->loop = l;
+	w->on = ON_NONE;
 	w->fd = fd;
 	w->cb = cb;
 	w->arg = arg;
@@ -370,7 +372,7 @@ mux_watch_clear(struct mux_watch *w, unsigned what)
 {
 	if (w->always)
 		return;
-	w->state &= ~what;
+	w->state &= (uint8_t)~what;
 	if ((what & MUX_WRITABLE) && w->quiet)
 		watch_quiet(w, false);
 }
@@ -449,7 +451,7 @@ run_tasks(struct mux_loop *l)
 	l->fill_tasks ^= 1;
 	while ((t = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, t, link);
-		t->on = NULL;
+		t->on = ON_NONE;
 		t->cb(t, t->arg);
 	}
 }
@@ -464,6 +466,7 @@ mux_task_new(struct mux_loop *l, mux_task_cb *cb, void *arg,
 	if (t == NULL)
 		return MUX_E_NOMEM;
 	t->loop = l;
+	t->on = ON_NONE;
 	t->cb = cb;
 	t->arg = arg;
 	*out = t;
@@ -475,8 +478,8 @@ mux_task_free(struct mux_task *t)
 {
 	if (t == NULL)
 		return;
-	if (t->on != NULL)
-		TAILQ_REMOVE(t->on, t, link);
+	if (t->on != ON_NONE)
+		TAILQ_REMOVE(&t->loop->tasks[t->on], t, link);
 	free(t);
 }
 
@@ -485,10 +488,10 @@ mux_task_run(struct mux_task *t)
 {
 	struct mux_loop *l = t->loop;
 
-	if (t->on != NULL)
+	if (t->on != ON_NONE)
 		return;
-	t->on = &l->tasks[l->fill_tasks];
-	TAILQ_INSERT_TAIL(t->on, t, link);
+	t->on = l->fill_tasks;
+	TAILQ_INSERT_TAIL(&l->tasks[t->on], t, link);
 }
 
 /* ---- a turn ---- */

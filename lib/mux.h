@@ -200,7 +200,8 @@ int mux_session_new(const struct mux_config *, const struct mux_session_ops *,
 /*
  * Frees the session.  Streams whose owner still holds them get
  * reset(MUX_CARRIER_LOST) first, if they did not end, and become empty
- * shells that only mux_stream_release() may be called on.
+ * shells that only mux_stream_stats() and mux_stream_release() may be called
+ * on.
  */
 void mux_session_free(struct mux_session *);
 
@@ -439,6 +440,7 @@ struct mux_stream_stats {
 	uint32_t window;
 	unsigned priority;
 	bool by_peer, accepted, paused_by_peer, paused_by_us;
+	bool reset_by_peer;	/* it sent RESET or ERROR, or GOODBYE */
 	const char *send_state, *recv_state;	/* static */
 	const char *blocked;	/* why nothing is sent: static, "" if not */
 };

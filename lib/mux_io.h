@@ -165,8 +165,14 @@ bool mux_rule_match(const struct mux_rule *, const struct mux_addr *asked,
  * What came of a dial or an accept: one socket (in == out), or a pair of
  * descriptors.  They are the receiver's to close.  `peer` is for logs.
  */
+enum mux_ends_kind {
+	MUX_ENDS_ANY,		/* not known: looked at when it is used */
+	MUX_ENDS_TCP,		/* one stream socket that does not block and */
+	MUX_ENDS_UNIX		/* whose options are as they should be */
+};
 struct mux_ends {
 	int in, out;
+	enum mux_ends_kind kind;
 	pid_t child;		/* exec: its process, else 0 */
 	bool have_cred;		/* unix: */
 	uid_t uid;

@@ -59,22 +59,32 @@ unwatch(struct mux_relay *r)
 bool
 relay_is_over(const struct mux_relay *r)
 {
-	return r->how != NULL;
+	return r->how != NOT_OVER;
 }
+
+static const char *const hows[] = {
+	[OVER_FIN] = "fin",
+	[OVER_RESET] = "reset",
+	[OVER_REFUSED] = "refused",
+	[OVER_LOST] = "carrier-lost",
+};
 
 /* Tells the owner; the relay is gone after it. */
 static void
 relay_finish(struct mux_relay *r)
 {
 	struct mux_relay_end end = { 0 };
+	struct mux_stream_stats stats;
 
-	end.bytes_in = r->bytes_in;
+	/* All that was read was handed over at once. */
+	mux_stream_stats(r->stream, &stats);
+	end.bytes_in = stats.sent;
 	end.bytes_out = r->bytes_out;
 	end.duration = mux_loop_now(r->loop) - r->began;
 	end.code = r->code;
 	end.by_peer = r->by_peer;
 	end.accepted = r->accepted;
-	end.how = r->how;
+	end.how = hows[r->how];
 	if (r->text != NULL)
 		strlcpy(end.text, r->text, sizeof(end.text));
 	r->finishing = true;
@@ -90,42 +100,49 @@ relay_finish(struct mux_relay *r)
 
 /* Everything that is urgent happens here, the rest in relay_finish(). */
 static void
-relay_over(struct mux_relay *r, const char *how, const char *text, bool hard)
+relay_over(struct mux_relay *r, enum relay_how how, const char *text)
 {
-	assert(r->how == NULL);
-	r->how = how;
+	assert(!relay_is_over(r));
+	r->how = (uint8_t)how;
 	if (text != NULL)
 		r->text = strdup(text);
 	unwatch(r);
 	rest_release(&r->rest);
-	if (hard)
-		duplex_reset(&r->io);
-	else
+	if (how == OVER_FIN)
 		duplex_close(&r->io);
+	else
+		duplex_reset(&r->io);
 	if (r->conn != NULL)
 		conn_later(r->conn, &r->user);
 }
 
+/*
+ * A source whose bytes nobody wants needs no end of its own once everything
+ * was said to it: closing tells it that nobody listens.  Not before, because
+ * closing under fire destroys what is still on its way out.
+ */
 void
 relay_check(struct mux_relay *r)
 {
 	bool sink_over = r->sink == SINK_ENDED ||
 	    (r->sink == SINK_STOPPED && r->eof);
+	bool source_over = r->source == SOURCE_ENDED ||
+	    (r->source == SOURCE_DISCARD && duplex_unsent(&r->io) == 0);
 
-	if (r->how == NULL && sink_over && r->source == SOURCE_ENDED)
-		relay_over(r, "fin", NULL, false);
+	if (!relay_is_over(r) && sink_over && source_over)
+		relay_over(r, OVER_FIN, NULL);
 }
 
 void
 relay_fail(struct mux_relay *r, uint32_t code, const char *text)
 {
-	if (r->how != NULL)
+	if (relay_is_over(r))
 		return;
 	if (r->conn != NULL)
 		mux_stream_reset(r->stream, code, text);
 	r->code = code;
 	r->by_peer = false;
-	relay_over(r, "reset", text, true);
+	relay_over(r, OVER_RESET, text);
 }
 
 /* Would a relay that reads on get at all that had come before the reset? */
@@ -147,7 +164,7 @@ last_bytes(const struct mux_relay *r)
 void
 relay_broken(struct mux_relay *r, int err)
 {
-	if (r->how != NULL || r->broken != 0)
+	if (relay_is_over(r) || r->broken != 0)
 		return;
 	r->broken = duplex_code(err);
 	sink_drop(r);
@@ -184,11 +201,11 @@ on_watch(struct mux_watch *w, unsigned ready, void *arg)
 
 	if (ready & MUX_ERROR)
 		on_error(r, w);
-	if (r->how == NULL && (ready & MUX_WRITABLE) && w == r->out_watch)
+	if (!relay_is_over(r) && (ready & MUX_WRITABLE) && w == r->out_watch)
 		sink_ready(r);
-	if (r->how == NULL && (ready & MUX_READABLE) && w == r->in_watch)
+	if (!relay_is_over(r) && (ready & MUX_READABLE) && w == r->in_watch)
 		source_ready(r);
-	if (r->how != NULL && r->conn == NULL)
+	if (relay_is_over(r) && r->conn == NULL)
 		relay_finish(r);
 }
 
@@ -220,20 +237,20 @@ on_stopped(struct mux_stream *st, uint32_t code, void *arg)
 static void
 on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
 {
-	const struct mux_session *s = mux_stream_session(st);
+	struct mux_stream_stats stats;
 	struct mux_relay *r = arg;
-	const char *how = "reset";
+	enum relay_how how = OVER_RESET;
 
-	if (r->how != NULL)
+	if (relay_is_over(r))
 		return;
 	if (code == MUX_CARRIER_LOST)
-		how = "carrier-lost";
+		how = OVER_LOST;
 	else if (r->opener && !r->accepted)
-		how = "refused";
+		how = OVER_REFUSED;
 	r->code = code;
-	r->by_peer = mux_session_code(s) == 0 &&
-	    mux_session_error(s)[0] == '\0';
-	relay_over(r, how, text, true);
+	mux_stream_stats(st, &stats);
+	r->by_peer = stats.reset_by_peer;
+	relay_over(r, how, text);
 }
 
 static const struct mux_stream_ops stream_ops = {
@@ -362,7 +379,7 @@ mux_relay_connect(struct mux_relay *r, const struct mux_ends *ends)
 {
 	int err;
 
-	if (r->how != NULL || r->opener || r->source != SOURCE_WAITING)
+	if (relay_is_over(r) || r->opener || r->source != SOURCE_WAITING)
 		return MUX_E_STATE;
 	err = take_ends(r, ends);
 	if (err < 0)
@@ -378,7 +395,7 @@ mux_relay_connect(struct mux_relay *r, const struct mux_ends *ends)
 	r->accepted = true;
 	if (r->stopped)
 		source_stopped(r);
-	if (r->how == NULL)
+	if (!relay_is_over(r))
 		sink_ready(r);
 	return 0;
 }
@@ -386,11 +403,11 @@ mux_relay_connect(struct mux_relay *r, const struct mux_ends *ends)
 void
 mux_relay_refuse(struct mux_relay *r, uint32_t code, const char *text)
 {
-	if (r->how != NULL || r->opener || r->accepted)
+	if (relay_is_over(r) || r->opener || r->accepted)
 		return;
 	mux_stream_refuse(r->stream, code, text);
 	r->code = code;
-	relay_over(r, "refused", text, true);
+	relay_over(r, OVER_REFUSED, text);
 }
 
 void

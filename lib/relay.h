@@ -21,6 +21,9 @@
 enum source_state { SOURCE_WAITING, SOURCE_OPEN, SOURCE_DISCARD, SOURCE_ENDED };
 enum sink_state { SINK_WAITING, SINK_OPEN, SINK_STOPPED, SINK_ENDED };
 
+/* How it ended. */
+enum relay_how { NOT_OVER, OVER_FIN, OVER_RESET, OVER_REFUSED, OVER_LOST };
+
 struct mux_relay {
 	struct conn_user user;
 	struct mux_conn *conn;		/* NULL: gone before us */
@@ -31,18 +34,18 @@ struct mux_relay {
 	struct duplex io;
 	struct mux_watch *in_watch, *out_watch;	/* equal: one socket */
 	struct rest rest;		/* room R3 */
-	uint64_t bytes_in, bytes_out, began;
-	const char *how;		/* once it is over */
-	char *text;
+	uint64_t bytes_out, began;
+	char *text;			/* once it is over: the reason */
 	uint32_t code;
-	uint32_t broken;	/* code of a reset that waits for the last bytes */
+	uint32_t broken;		/* a reset waits for the last bytes */
+	uint8_t how;			/* enum relay_how */
 	uint8_t source, sink;		/* enum source_state, sink_state */
 	uint8_t n_short;		/* splices in a row that were short */
-	bool opener, accepted, by_peer;
-	bool stopped;			/* the peer reads no more */
-	bool eof;			/* the peer's END came */
-	bool bulk;			/* the source is worth splicing */
-	bool finishing;
+	bool opener : 1, accepted : 1, by_peer : 1;
+	bool stopped : 1;		/* the peer reads no more */
+	bool eof : 1;			/* the peer's END came */
+	bool bulk : 1;			/* the source is worth splicing */
+	bool finishing : 1;
 };
 
 /* relay.c */

@@ -267,6 +267,13 @@ session_wake(struct mux_session *s)
 		s->ops->wake(s, s->arg);
 }
 
+void
+session_owe(struct mux_session *s, uint8_t what)
+{
+	s->link_owed |= what;
+	session_wake(s);
+}
+
 /* ---- the end ---- */
 
 /* Code and sentence of the end; those of our own errors go out as GOODBYE. */
@@ -362,7 +369,7 @@ mux_session_drain(struct mux_session *s, uint64_t grace, uint64_t now)
 		return;
 	s->draining = true;
 	if (s->mode == MUX_MODE_EXTENDED)
-		s->link_owed |= LINK_GOODBYE;
+		session_owe(s, LINK_GOODBYE);
 	else
 		s->goodbye_sent = true;
 	while ((st = TAILQ_FIRST(&s->opening)) != NULL)
@@ -503,8 +510,7 @@ tick_keepalive(struct mux_session *s)
 		return;
 	}
 	s->missed++;
-	s->link_owed |= LINK_PING;
-	session_wake(s);
+	session_owe(s, LINK_PING);
 }
 
 /* The grace is over: what is left is reset, and then we are done. */
@@ -556,8 +562,7 @@ mux_session_ping(struct mux_session *s, uint64_t now)
 	s->now = max_u64(s->now, now);
 	if (s->mode != MUX_MODE_EXTENDED || s->err != 0)
 		return;
-	s->link_owed |= LINK_PING;
-	session_wake(s);
+	session_owe(s, LINK_PING);
 }
 
 /* ---- refusals, tap, figures ---- */
@@ -661,16 +666,11 @@ mux_session_error(const struct mux_session *s)
 void
 mux_session_stats(const struct mux_session *s, struct mux_session_stats *out)
 {
-	const struct mux_stream *st;
-
 	*out = s->stats;
 	out->streams = s->n_streams;
 	out->wire_live = s->peer_live + s->our_live;
 	out->peer_slots = s->peer_slots;
-	out->charge = 0;
-	if (s->mode != MUX_MODE_LEGACY)
-		TAILQ_FOREACH(st, &s->all, all_link)
-			out->charge += credit_rx_charge(&st->rx);
+	out->charge = s->mode == MUX_MODE_LEGACY ? 0 : s->charge;
 	out->calls_out = s->our_calls;
 	out->calls_in = s->peer_calls;
 	out->peer_max_calls = s->peer.max_calls;

@@ -124,6 +124,7 @@ struct mux_session {
 	struct pace pace;
 	struct bucket resets, glitches;
 	uint64_t pool, pool_used;	/* credit beyond the initial windows */
+	uint64_t charge;		/* of all streams together */
 	uint64_t calm_until;		/* an interactive stream is here */
 	const struct mux_stream *calm_by;
 
@@ -134,6 +135,8 @@ struct mux_session {
 void session_enter(struct mux_session *s, uint64_t now);
 int session_leave(struct mux_session *s);
 void session_wake(struct mux_session *s);
+/* The link owes the peer LINK_* as well. */
+void session_owe(struct mux_session *s, uint8_t what);
 /* The session is over; the first cause wins.  With a code other than 0 a
  * GOODBYE is owed to a peer that can read one. */
 void session_fatal(struct mux_session *s, int err, uint32_t code,
@@ -202,6 +205,8 @@ void stream_owe(struct mux_stream *st, uint8_t what);
 void stream_schedule(struct mux_stream *st);
 /* What this round lets it send. */
 void stream_quantum(struct mux_stream *st);
+/* n bytes that came need no memory any more. */
+void stream_consumed(struct mux_stream *st, size_t n);
 /* The account of memory after any change of the receiving ledger. */
 void stream_account(struct mux_stream *st);
 /* How far the charge of this stream may go now. */

@@ -81,7 +81,7 @@ on_hello(struct mux_session *s, const uint8_t *p)
 		return;
 	}
 	if (!s->cfg.initiator)
-		s->link_owed |= LINK_HELLO;
+		session_owe(s, LINK_HELLO);
 	session_agree(s, &peer);
 }
 

@@ -249,6 +249,7 @@ emit_credit(struct mux_session *s, struct mux_stream *st)
 	if (!emit_u32(s, st, FT_CREDIT, n))
 		return false;
 	credit_rx_grant(&st->rx, n);
+	s->charge += n;
 	stream_account(st);
 	return true;
 }
@@ -278,7 +279,7 @@ emit_stop(struct mux_session *s, struct mux_stream *st)
 	if (s->mode == MUX_MODE_LEGACY)
 		return emit_empty(s, st, FT_CANCEL);
 	return emit_u32(s, st, st->kind == KIND_STREAM ? FT_STOP :
-	    FT_CANCEL, st->stop_code);
+	    FT_CANCEL, st->code);
 }
 
 static bool
@@ -366,35 +367,60 @@ out_named(struct mux_session *s, struct mux_stream *st, uint64_t id)
 	return true;
 }
 
+static void
+start_is_out(struct mux_session *s, struct mux_stream *st)
+{
+	free(st->text);
+	st->text = NULL;
+	s->stats.opened++;
+	stream_schedule(st);
+	stream_owe(st, 0);	/* what was asked for before it had an id */
+}
+
+/* As in S0: the request is the payload. */
+static bool
+emit_legacy_start(struct mux_session *s, struct mux_stream *st)
+{
+	const uint8_t *start = (const uint8_t *)st->text;
+	uint32_t len = get_le32(start);
+	struct blob whole;
+	uint64_t id;
+	uint8_t *p;
+
+	if (out_begin(s, WHOLE_MAX) == NULL || !out_next_id(s, &id))
+		return false;
+	blob_init(&whole);
+	if ((p = blob_more(&whole, len)) == NULL) {
+		stream_fail(st, 0, MUX_INTERNAL, "no memory");
+		return true;
+	}
+	memcpy(p, start + 4, len);
+	whole.len = len;
+	if (out_named(s, st, id)) {
+		out_whole(s, id, FT_STREAM_START, &whole);
+		stream_set_send(st, SEND_DONE);	/* no more goes that way */
+		start_is_out(s, st);
+	}
+	blob_release(&whole);
+	return true;
+}
+
 static bool
 emit_start(struct mux_session *s, struct mux_stream *st)
 {
-	bool s0 = s->mode == MUX_MODE_LEGACY;
-	struct frame f = { .type = FT_STREAM_START,
-	    .flags = s0 ? 0 : FRAME_EXT, .len = (uint32_t)st->start_len };
-	struct blob whole = { .heap = st->start, .len = st->start_len };
-	uint8_t *p = out_begin(s, s0 ? WHOLE_MAX : st->start_len);
+	struct frame f = { .type = FT_STREAM_START, .flags = FRAME_EXT,
+	    .len = get_le32((const uint8_t *)st->text) };
+	uint8_t *p = out_begin(s, f.len);
 
 	if (p == NULL || !out_next_id(s, &f.id))
 		return false;
 	if (!out_named(s, st, f.id))
 		return true;
-	if (s0) {
-		out_whole(s, f.id, f.type, &whole);
-		st->start = whole.heap;	/* NULL, if it is on its way */
-	} else {
-		memcpy(p, st->start, st->start_len);
-		out_commit(s, p, &f, false);
-	}
-	free(st->start);
-	st->start = NULL;
-	s->stats.opened++;
-	if (s0)		/* nothing but the request goes that way */
-		stream_set_send(st, SEND_DONE);
-	else if (st->send == SEND_HELD)
+	memcpy(p, st->text + 4, f.len);
+	out_commit(s, p, &f, false);
+	if (st->send == SEND_HELD)
 		stream_set_send(st, SEND_OPEN);
-	stream_schedule(st);
-	stream_owe(st, 0);	/* what was asked for before it had an id */
+	start_is_out(s, st);
 	return true;
 }
 
@@ -402,7 +428,8 @@ static bool
 emit_open(struct mux_session *s, struct mux_stream *st)
 {
 	if (st->kind == KIND_STREAM)
-		return emit_start(s, st);
+		return s->mode == MUX_MODE_LEGACY ?
+		    emit_legacy_start(s, st) : emit_start(s, st);
 	if (s->mode == MUX_MODE_LEGACY)
 		return out_legacy_request(s, call_of(st));
 	return out_request(s, call_of(st));
@@ -450,7 +477,7 @@ static void
 charge_turn(struct mux_session *s, struct mux_stream *st, size_t n)
 {
 	TAILQ_REMOVE(&s->round, st, data_link);
-	st->deficit -= (int64_t)(n + FRAME_COST);
+	st->deficit -= (int32_t)(n + FRAME_COST);
 	TAILQ_INSERT_TAIL(st->deficit > 0 ? &s->round : &s->next, st,
 	    data_link);
 }

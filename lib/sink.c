@@ -185,6 +185,8 @@ sink_take(struct mux_stream *st, int fd, size_t n, void *arg)
 	if (done > 0)
 		sink_left(r, done);
 	sink_unpipe(r, fd, n - done);
+	/* What only splicing was refused: no event would come for it. */
+	sink_ready(r);
 }
 
 void

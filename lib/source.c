@@ -89,7 +89,6 @@ source_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 {
 	struct mux_relay *r = arg;
 	struct pipe *p = NULL;
-	size_t n;
 
 	(void)st;
 	if (relay_is_over(r) || r->source != SOURCE_OPEN ||
@@ -97,34 +96,28 @@ source_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 		return 0;
 	if (r->bulk && r->io.in_splice && limit >= FOREIGN_LEAST)
 		p = conn_out_pipe(r->conn);
-	if (p != NULL && p->held == 0)
-		n = source_splice(r, p, buf, max, limit, flags);
-	else
-		n = source_read(r, buf, max, flags);
-	r->bytes_in += n;
-	return n;
+	return p != NULL && p->held == 0 ?
+	    source_splice(r, p, buf, max, limit, flags) :
+	    source_read(r, buf, max, flags);
 }
 
 static void
 source_discard(struct mux_relay *r)
 {
 	unsigned i;
-	ssize_t n;
+	ssize_t n = 1;
 
-	for (i = 0; i < DISCARD_STEPS; i++) {
+	for (i = 0; i < DISCARD_STEPS && n > 0; i++)
 		n = duplex_discard(&r->io);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			mux_watch_clear(r->in_watch, MUX_READABLE);
-			return;
-		}
-		/* Nobody waits for these bytes: how they end is all one. */
-		if (n <= 0) {
-			r->source = SOURCE_ENDED;
-			relay_check(r);
-			return;
-		}
-	}
-	mux_watch_again(r->in_watch);
+	if (n > 0)
+		mux_watch_again(r->in_watch);
+	else if (n == 0)
+		r->source = SOURCE_ENDED;
+	else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		mux_watch_clear(r->in_watch, MUX_READABLE);
+	else	/* a reset that is met here is met nowhere else */
+		relay_broken(r, errno);
+	relay_check(r);
 }
 
 void
@@ -146,6 +139,11 @@ source_stopped(struct mux_relay *r)
 {
 	if (r->source != SOURCE_OPEN)
 		return;
+	/* What came before the reset need not be waited for any more. */
+	if (r->broken != 0) {
+		relay_fail(r, r->broken, NULL);
+		return;
+	}
 	if (duplex_closes_in(&r->io))
 		relay_unwatch_in(r);
 	if (duplex_shut_in(&r->io)) {

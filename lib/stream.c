@@ -7,7 +7,7 @@
 
 #define SMALL_PAYLOAD	4096u
 #define BIG_PAYLOAD	16384u
-#define INTERACTIVE	(100 * NS_PER_MS)
+#define INTERACTIVE	100u	/* ms */
 
 static const uint8_t by_recv[2][3] = {
 	/*		OPEN	STOPPED		DONE */
@@ -73,12 +73,14 @@ stream_over(const struct mux_stream *st)
 bool
 stream_note(struct mux_stream *st, size_t n, uint64_t now)
 {
+	uint32_t ms = (uint32_t)(now / NS_PER_MS) + 1;	/* 0 = never */
+
 	if (n > BIG_PAYLOAD)
-		st->big_at = now + 1;	/* 0 = never */
+		st->big_at = ms;
 	else if (n <= SMALL_PAYLOAD)
-		st->small_at = now + 1;
-	return st->small_at != 0 && now + 1 - st->small_at <= INTERACTIVE &&
-	    (st->big_at == 0 || now + 1 - st->big_at > INTERACTIVE);
+		st->small_at = ms;
+	return st->small_at != 0 && ms - st->small_at <= INTERACTIVE &&
+	    (st->big_at == 0 || ms - st->big_at > INTERACTIVE);
 }
 
 const char *

@@ -36,6 +36,7 @@ enum stream_kind { KIND_STREAM, KIND_CALLER, KIND_CALLEE };
 
 #define STREAM_PRIORITY	3u	/* the default of 0..7 */
 
+/* There may be ten thousand of them: no field is wider than it has to be. */
 struct mux_stream {
 	struct mux_session *session;	/* NULL: an empty shell */
 	const struct mux_stream_ops *ops;
@@ -43,33 +44,33 @@ struct mux_stream {
 	uint64_t id;			/* 0 until its START is committed */
 	struct credit_tx tx;
 	struct credit_rx rx;
-	uint64_t small_at, big_at;	/* last payload <= 4 KiB, > 16 KiB */
-	int64_t deficit;		/* of the round robin, bytes */
-	uint32_t round_no;		/* the last that gave it a quantum */
-	uint8_t *start;			/* payload of its START, until then */
-	size_t start_len;
-	char *text;			/* reason of the RESET or ERROR */
-	uint32_t code;			/* of the RESET, ERROR or STOP owed */
-	uint32_t stop_code;
-	uint8_t send, recv;		/* enum send_state, recv_state */
-	uint8_t owed;			/* OWE_* */
-	uint8_t priority;
-	uint8_t kind;			/* enum stream_kind */
-	bool by_peer;			/* the peer opened it */
-	bool named;			/* its id was given out */
-	bool unanswered;		/* a caller whose peer still owes it */
-	bool accepted;			/* STREAM_OK: by_peer said, else came */
-	bool attached;			/* has an owner who must release it */
-	bool ready;			/* fill() may have something */
-	bool paused_peer, paused_us;
-	bool in_owed, in_data, in_opening;	/* list membership */
-	bool wire_live;			/* counts against the limit */
-	bool end_sent;			/* before it was killed */
-	bool dead;			/* in the graveyard */
-	uint64_t reserved;		/* of the session's pool */
+	/* START until it is out, a u32 of its length first; then the reason
+	 * of the RESET or ERROR */
+	char *text;
 	TAILQ_ENTRY(mux_stream) all_link;
 	TAILQ_ENTRY(mux_stream) owed_link;
 	TAILQ_ENTRY(mux_stream) data_link;	/* data, opening or grave */
+	uint32_t code;			/* of the RESET, ERROR or STOP owed */
+	uint32_t reserved;		/* of the session's pool */
+	uint32_t small_at, big_at;	/* ms: last payload <= 4 KiB, > 16 KiB */
+	int32_t deficit;		/* of the round robin, bytes */
+	uint32_t round_no;		/* the last that gave it a quantum */
+	uint8_t send, recv;		/* enum send_state, recv_state */
+	uint8_t owed;			/* OWE_* */
+	uint8_t priority;
+	unsigned kind : 2;		/* enum stream_kind */
+	bool by_peer : 1;		/* the peer opened it */
+	bool named : 1;			/* its id was given out */
+	bool unanswered : 1;	/* a caller whose peer still owes it */
+	bool accepted : 1;		/* STREAM_OK: by_peer said, else came */
+	bool attached : 1;		/* has an owner who must release it */
+	bool ready : 1;			/* fill() may have something */
+	bool paused_peer : 1, paused_us : 1;
+	bool in_owed : 1, in_data : 1, in_opening : 1;	/* lists it is in */
+	bool wire_live : 1;		/* counts against the limit */
+	bool end_sent : 1;		/* before it was killed */
+	bool reset_by_peer : 1;		/* not by us, nor with the carrier */
+	bool dead : 1;			/* in the graveyard */
 };
 
 TAILQ_HEAD(stream_list, mux_stream);

@@ -45,7 +45,7 @@ stream_init(struct mux_stream *st, struct mux_session *s,
     enum stream_kind kind, bool by_peer)
 {
 	st->session = s;
-	st->kind = (uint8_t)kind;
+	st->kind = kind;
 	st->by_peer = by_peer;
 	st->priority = STREAM_PRIORITY;
 	st->tx.limit = s->peer.window;
@@ -53,6 +53,7 @@ stream_init(struct mux_stream *st, struct mux_session *s,
 	/* plain S0 has no credit: as much as nobody can send */
 	if (s->mode == MUX_MODE_LEGACY)
 		st->tx.limit = st->rx.granted = UINT64_MAX / 2;
+	s->charge += credit_rx_charge(&st->rx);
 	TAILQ_INSERT_TAIL(&s->all, st, all_link);
 	s->n_streams++;
 	if (by_peer)
@@ -100,7 +101,6 @@ unname(struct mux_stream *st)
 void
 stream_free_now(struct mux_stream *st)
 {
-	free(st->start);
 	free(st->text);
 	if (st->kind == KIND_STREAM)
 		free(st);
@@ -174,9 +174,8 @@ void
 stream_quantum(struct mux_stream *st)
 {
 	struct mux_session *s = st->session;
-	int64_t quantum = session_frame_size(s);
+	int32_t quantum = (int32_t)session_frame_size(s) * (st->priority + 1);
 
-	quantum *= st->priority + 1;
 	st->deficit = st->deficit < 0 ? st->deficit + quantum : quantum;
 	st->round_no = s->round_no;
 }
@@ -196,6 +195,13 @@ unlink_data(struct mux_stream *st)
 
 /* ---- memory ---- */
 
+void
+stream_consumed(struct mux_stream *st, size_t n)
+{
+	credit_rx_consume(&st->rx, n);
+	st->session->charge -= n;
+}
+
 /* A window is reserved when it grows, so that granting it cannot fail; one
  * that shrank is when its surplus has come and gone. */
 void
@@ -213,7 +219,7 @@ stream_account(struct mux_stream *st)
 		charge = 0;
 	excess = charge > s->cfg.window ? charge - s->cfg.window : 0;
 	s->pool_used = s->pool_used - st->reserved + excess;
-	st->reserved = excess;
+	st->reserved = (uint32_t)excess;
 	assert(s->pool_used <= s->pool);
 }
 
@@ -279,6 +285,7 @@ bury(struct mux_stream *st)
 
 	assert(!st->in_owed && !st->in_data && !st->in_opening);
 	TAILQ_REMOVE(&s->all, st, all_link);
+	s->charge -= credit_rx_charge(&st->rx);
 	s->n_streams--;
 	if (st->by_peer)
 		(*slots_of(st))--;
@@ -354,8 +361,6 @@ stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
 	if (st->kind != KIND_STREAM)
 		call_killed(call_of(st));
 	st->code = code;
-	if ((owed & OWE_STOP) != 0)
-		st->stop_code = code;
 	free(st->text);
 	st->text = owed != 0 && text != NULL && text[0] != '\0' ?
 	    strdup(text) : NULL;
@@ -369,6 +374,9 @@ stream_fail(struct mux_stream *st, uint8_t owed, uint32_t code,
 {
 	struct mux_session *s = st->session;
 
+	/* nobody need be told of it: so it was the peer who told us */
+	st->reset_by_peer = owed == 0 && s->err == 0 &&
+	    (st->id != 0 || s->peer_draining);
 	s->depth++;	/* keeps `st` until the callback is over */
 	stream_kill(st, owed, code, text);
 	if (st->attached && st->ops->reset != NULL)
@@ -403,24 +411,45 @@ target_ok(const struct mux_open *o)
 	    memchr(o->target, 0, o->target_len) == NULL;
 }
 
+static size_t
+start_room(const struct mux_open *o)
+{
+	const struct mux_request *q = o->request;
+
+	/* priority, target, method and all, parent, mode */
+	return 4 + EXT_ROOM(1) + (o->target != NULL ?
+	    EXT_ROOM(o->target_len) : 0) + (q != NULL ?
+	    request_room(q) : 0) + (o->parent != 0 ? EXT_ROOM(8) : 0) +
+	    (o->one_way ? EXT_ROOM(1) : 0);
+}
+
+static bool
+request_fits(const struct mux_session *s, const struct mux_request *q)
+{
+	if (q->size != sizeof(*q))
+		return false;
+	if (s->mode == MUX_MODE_LEGACY)
+		return q->body_len <= FRAME_HARD_MAX && q->n_args == 0;
+	return q->body_len <= FRAME_BODY_MAX &&
+	    request_ok(q, s->peer.max_meta);
+}
+
 /* A target, a method, or something that belongs to a call. */
 static bool
 open_ok(const struct mux_session *s, const struct mux_open *o)
 {
 	const struct mux_request *q = o->request;
-	uint32_t body_max = s->mode == MUX_MODE_LEGACY ? FRAME_HARD_MAX :
-	    FRAME_BODY_MAX;
 
 	if ((o->have_priority && o->priority > 7) ||
-	    (o->one_way && o->parent == 0))
+	    (o->one_way && o->parent == 0) ||
+	    (o->target != NULL ? q != NULL || !target_ok(o) :
+	    q == NULL && o->parent == 0) ||
+	    (q != NULL && !request_fits(s, q)))
 		return false;
-	if (o->target != NULL)
-		return q == NULL && target_ok(o);
-	if (q == NULL)
-		return o->parent != 0;
-	return q->size == sizeof(*q) && q->body_len <= body_max &&
-	    (s->mode != MUX_MODE_LEGACY || q->n_args == 0) &&
-	    request_ok(q, s->peer.max_meta);
+	return s->mode == MUX_MODE_LEGACY ||
+	    (start_room(o) <= s->peer.max_meta + UINT64_C(4) +
+	    FRAME_EXT_MORE && start_room(o) +
+	    (q != NULL ? q->body_len : 0) <= s->peer.max_frame);
 }
 
 static int
@@ -467,19 +496,17 @@ start_write(struct mux_stream *st, const struct mux_open *o)
 {
 	const struct mux_request *q = o->request;
 	size_t body = q != NULL ? q->body_len : 0;
-	size_t cap = 4 + EXT_ROOM(1) + EXT_ROOM(o->target_len) +
-	    (q != NULL ? request_room(q) : 0) + EXT_ROOM(8) + EXT_ROOM(1) +
-	    body;
+	size_t cap = start_room(o) + body;
 	struct wr w;
 
-	if ((st->start = malloc(cap)) == NULL)
+	if ((st->text = malloc(4 + cap)) == NULL)
 		return false;
-	wr_init(&w, st->start, cap);
+	wr_init(&w, (uint8_t *)st->text + 4, cap);
 	if (st->session->mode != MUX_MODE_LEGACY)
 		start_tags(&w, st, o);
 	if (body > 0)
 		wr_bytes(&w, q->body, body);
-	st->start_len = w.n;
+	put_le32((uint8_t *)st->text, (uint32_t)w.n);
 	return true;
 }
 
@@ -570,8 +597,7 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 
 	if (s == NULL || n == 0)
 		return;
-	assert(n <= credit_rx_buffered(&st->rx));
-	credit_rx_consume(&st->rx, n);
+	stream_consumed(st, n);
 	if (s->mode == MUX_MODE_LEGACY)
 		return;
 	if (st->recv == RECV_OPEN)
@@ -583,7 +609,7 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 		stream_owe(st, OWE_CREDIT);
 	/* a path that carries something is measured once a second */
 	if (!s->ping_open && s->now - s->ping_at >= NS_PER_S)
-		s->link_owed |= LINK_PING;
+		session_owe(s, LINK_PING);
 }
 
 void
@@ -602,7 +628,7 @@ mux_stream_stop(struct mux_stream *st, uint32_t code)
 	if (st->session == NULL || st->recv != RECV_OPEN)
 		return;
 	stream_set_recv(st, RECV_STOPPED);
-	st->stop_code = code;
+	st->code = code;
 	st->owed &= (uint8_t)~OWE_CREDIT;
 	stream_account(st);
 	stream_owe(st, OWE_STOP);
@@ -632,19 +658,30 @@ mux_stream_priority(struct mux_stream *st, unsigned priority)
 	return 0;
 }
 
+/* Over, or as good as that: an END that is owed goes out by itself, once
+ * there is room for it. */
+static bool
+needs_no_owner(const struct mux_stream *st)
+{
+	if (st->recv != RECV_DONE)
+		return false;
+	return st->send == SEND_DONE ||
+	    (st->send == SEND_ENDING && may_speak(st));
+}
+
 void
 mux_stream_release(struct mux_stream *st)
 {
 	if (st == NULL)
 		return;
 	assert(st->attached);
-	st->attached = false;
 	if (st->session == NULL) {
 		stream_free_now(st);
 		return;
 	}
-	if (st->send != SEND_DONE || st->recv != RECV_DONE)
+	if (!needs_no_owner(st))
 		mux_stream_reset(st, MUX_CANCELLED, "released");
+	st->attached = false;
 	stream_account(st);
 	stream_settle(st);
 }
@@ -705,6 +742,7 @@ mux_stream_stats(const struct mux_stream *st, struct mux_stream_stats *out)
 		.by_peer = st->by_peer, .accepted = st->accepted,
 		.paused_by_peer = st->paused_peer,
 		.paused_by_us = st->paused_us,
+		.reset_by_peer = st->reset_by_peer,
 		.send_state = stream_send_name(st),
 		.recv_state = stream_recv_name(st),
 		.blocked = why_blocked(st),

@@ -78,6 +78,9 @@ verdict "there are prototypes to compare" \
 same "prototypes of the headers, symbols of the library" \
     "$tmp/declared" "$tmp/exported"
 same "symbols of the library, lib/mux.map" "$tmp/exported" "$tmp/mapped"
+verdict "the archive that is installed shows no other names" \
+    "$(nm -g --defined-only "$B/installed/libmux.a" |
+    awk '$2 == "T" { print $3 }' | sorted | diff "$tmp/exported" -)"
 verdict "they are functions" \
     "$(nm -D --defined-only "$so" | awk '$2 != "A" && $2 != "T"')"
 verdict "each has its version" "$(nm -D --defined-only \

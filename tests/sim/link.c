@@ -125,6 +125,13 @@ end_consume(struct end *e)
 }
 
 void
+end_stop(struct end *e, uint32_t code)
+{
+	e->deaf = true;
+	mux_stream_stop(e->st, code);
+}
+
+void
 end_release(struct end *e)
 {
 	if (e->released)
@@ -236,7 +243,10 @@ sim_init(struct sim *sim, uint64_t seed, const struct mux_config *a,
 	sim->carrier = 256 * 1024;
 	if ((r = side_init(sim, &sim->a, &sim->b, a, true)) < 0)
 		return r;
-	return side_init(sim, &sim->b, &sim->a, b, false);
+	r = side_init(sim, &sim->b, &sim->a, b, false);
+	if (r < 0)
+		mux_session_free(sim->a.s);
+	return r;
 }
 
 static void
@@ -245,7 +255,8 @@ side_release(struct side *side)
 	struct end *e;
 
 	for (e = side->ends; e != NULL; e = e->next)
-		end_release(e);
+		if (e->st != NULL)
+			end_release(e);
 	mux_session_free(side->s);
 	while ((e = side->ends) != NULL) {
 		side->ends = e->next;
@@ -264,24 +275,23 @@ sim_release(struct sim *sim)
 }
 
 struct end *
-sim_open(struct sim *sim, const char *target, uint64_t size, uint64_t seed,
-    int *err)
+side_open(struct side *side, const char *target, uint64_t size,
+    uint64_t seed, int *err)
 {
 	struct mux_open o = { .size = sizeof(o), .target = target,
 	    .target_len = strlen(target) };
-	struct end *e = end_new(&sim->a);
-	int r;
+	struct end *e = end_new(side);
+	int r = MUX_E_NOMEM;
 
-	if (e == NULL) {
-		*err = MUX_E_NOMEM;
-		return NULL;
+	if (e != NULL) {
+		e->size = size;
+		e->seed_out = seed;
+		e->seed_in = seed + 1;
+		r = mux_stream_open(side->s, &o, &stream_ops, e, &e->st);
 	}
-	e->size = size;
-	e->seed_out = seed;
-	e->seed_in = seed + 1;
-	r = mux_stream_open(sim->a.s, &o, &stream_ops, e, &e->st);
 	if (r < 0) {
-		sim->a.ends = e->next;
+		if (e != NULL)
+			side->ends = e->next;
 		free(e);
 		if (err != NULL)
 			*err = r;
@@ -289,6 +299,13 @@ sim_open(struct sim *sim, const char *target, uint64_t size, uint64_t seed,
 	}
 	mux_stream_ready(e->st);
 	return e;
+}
+
+struct end *
+sim_open(struct sim *sim, const char *target, uint64_t size, uint64_t seed,
+    int *err)
+{
+	return side_open(&sim->a, target, size, seed, err);
 }
 
 struct end *
@@ -321,15 +338,20 @@ static bool
 wire_put(struct side *side, const void *p, size_t n)
 {
 	size_t cap = side->wire_len + n;
-	uint8_t *wire;
+	uint8_t *wire = side->wire;
 
 	if (cap > side->wire_cap) {
-		if ((wire = realloc(side->wire, cap)) == NULL)
+		cap *= 2;
+		if ((wire = realloc(wire, cap)) == NULL)
 			return false;
 		side->wire = wire;
 		side->wire_cap = cap;
 	}
-	memcpy(side->wire + side->wire_len, p, n);
+	if (side->wire_off + side->wire_len + n > side->wire_cap) {
+		memmove(wire, wire + side->wire_off, side->wire_len);
+		side->wire_off = 0;
+	}
+	memcpy(wire + side->wire_off + side->wire_len, p, n);
 	side->wire_len += n;
 	return true;
 }
@@ -389,11 +411,14 @@ side_deliver(struct side *side)
 		return false;
 	if (sim->split != 0 && n > sim->split)
 		n = 1 + sim_random(sim) % sim->split;
-	r = mux_session_feed(side->peer->s, side->wire, n, sim->now);
+	r = mux_session_feed(side->peer->s, side->wire + side->wire_off, n,
+	    sim->now);
 	if (mux_is_fatal(r) && side->peer->err == 0)
 		side->peer->err = r;
-	memmove(side->wire, side->wire + n, side->wire_len - n);
+	side->wire_off += n;
 	side->wire_len -= n;
+	if (side->wire_len == 0)
+		side->wire_off = 0;
 	side->delivered += n;
 	if (sim->delay != 0)
 		side->due = sim->now + sim_random(sim) % sim->delay;

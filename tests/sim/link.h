@@ -29,6 +29,7 @@ struct end {
 	uint32_t piece;			/* most bytes per fill, 0 = any */
 	bool stalled;			/* consumes nothing */
 	bool keep_open;			/* never says END */
+	bool deaf;			/* has said STOP: end_stop() */
 	bool accepted, eof, stopped, reset, released, bad;
 	uint32_t code;
 	char text[64];
@@ -48,7 +49,7 @@ struct side {
 	unsigned n_opens;
 	/* bytes on their way to the peer */
 	uint8_t *wire;
-	size_t wire_len, wire_cap;
+	size_t wire_off, wire_len, wire_cap;
 	uint64_t due;			/* when the next piece may arrive */
 	uint64_t delivered;
 };
@@ -73,14 +74,18 @@ void sim_release(struct sim *);
 /* Moves bytes until nothing changes any more or `limit` rounds passed; time
  * jumps to the next deadline only up to `until`. */
 void sim_run(struct sim *, uint64_t until);
-/* Opens a stream from a; the end is freed with the sim. */
+/* Opens a stream from a, or from any side; the end is freed with the sim.
+ * NULL: *err, if err is not NULL, says why. */
 struct end *sim_open(struct sim *, const char *target, uint64_t size,
+    uint64_t seed, int *err);
+struct end *side_open(struct side *, const char *target, uint64_t size,
     uint64_t seed, int *err);
 struct end *sim_find(struct side *, const struct mux_stream *);
 /* The acceptor's end that belongs to the same id, or NULL. */
 struct end *sim_peer(struct sim *, const struct end *);
 uint8_t sim_pattern(uint64_t seed, uint64_t at);
 void end_consume(struct end *);	/* all that is held; not stalled now */
+void end_stop(struct end *, uint32_t code);
 void end_release(struct end *);
 
 #endif

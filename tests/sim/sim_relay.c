@@ -331,6 +331,42 @@ unix_stop_back(void)
 	end(&w, &l);
 }
 
+/* Whoever sends for ever to somebody who has gone is told in the end, but not
+ * before the last words of the other have arrived. */
+static void
+unix_gone(bool client_goes)
+{
+	struct combo c = { "gone", UNIX, TCP, TCP, false };
+	struct app *gone, *left;
+	struct world w;
+	struct link l;
+
+	if (client_goes)
+		c.client = UNIX;
+	else
+		c.server = UNIX;
+	begin(&c, &w, &l);
+	gone = client_goes ? &l.client : &l.server;
+	left = client_goes ? &l.server : &l.client;
+	app_stall(left, true);
+	app_send(gone, 200000, true);
+	until(&w, gone->shut);
+	settle(&w);
+	shutdown(gone->fd, SHUT_RD);
+	app_send(left, UINT64_MAX / 2, false);
+	until(&w, left->sent > 8 * MB);
+	app_stall(left, false);
+	until(&w, left->write_err != 0 && l.done_a && l.done_b);
+	is_u64(left->got, 200000, "unix %s gone: its last words arrive",
+	    client_goes ? "client" : "server");
+	is_u64(left->bad, 0, "unix %s gone: as they were said",
+	    client_goes ? "client" : "server");
+	ok(strcmp(l.ea.how, "fin") == 0 && strcmp(l.eb.how, "fin") == 0,
+	    "unix %s gone: an end with a code",
+	    client_goes ? "client" : "server");
+	end(&w, &l);
+}
+
 /* ---- amounts ---- */
 
 /* Many connections of random sizes, some with hardly any buffer. */
@@ -413,6 +449,8 @@ main(void)
 	resets();
 	unix_stop();
 	unix_stop_back();
+	unix_gone(true);
+	unix_gone(false);
 	for each_combo(c)
 		both_ways(c, 64 * MB);
 	random_sizes(&combos[0], 300, 0);

@@ -155,7 +155,7 @@ put_hello(uint8_t *p, bool initiator, const struct greeting *g)
 static inline void
 own_event(struct own *o, enum event ev)
 {
-	if (o->n_reset > 0 && ev != ON_RESET)
+	if ((o->n_reset > 0 && ev != ON_RESET) || o->st == NULL)
 		o->n_late++;
 	if (o->hook != NULL)
 		o->hook(o, ev);

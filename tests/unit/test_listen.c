@@ -641,9 +641,10 @@ static void
 test_given_fd(void)
 {
 	struct mux_listener *l;
+	socklen_t len = sizeof(int);
 	uint16_t port = 0;
 	char word[64];
-	int c, srv = tcp_server("127.0.0.1", 8, &port), sv[2];
+	int c, srv = tcp_server("127.0.0.1", 8, &port), sv[2], v = 0;
 
 	l = listens(addr("fd:%d", srv));
 	snprintf(word, sizeof(word), "tcp:127.0.0.1:%u", port);
@@ -651,6 +652,8 @@ test_given_fd(void)
 	c = tcp_client("127.0.0.1", port);
 	pump_until(got.n == 1);
 	ok(!got.ends[0].inherited, "what it accepts is ours alone");
+	getsockopt(got.ends[0].in, IPPROTO_TCP, TCP_NODELAY, &v, &len);
+	ok(got.ends[0].kind == MUX_ENDS_TCP && v != 0, "and ready for use");
 	drop_all();
 	close(c);
 	mux_listener_free(l);

@@ -228,6 +228,7 @@ sender_window(void)
 	raw_u32(&r, CREDIT, 1, 1000);
 	raw_u32(&r, CREDIT, 1, 2500);
 	is_u64(taken(&r, 1), 3500, "1000 + 2500");
+	o->to_send = o->sent;
 	raw_u32(&r, CREDIT, 1, INT32_MAX);
 	raw_lives(&r, "2^31-1 at once");
 	raw_free(&r);

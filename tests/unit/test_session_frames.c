@@ -454,9 +454,56 @@ explained(void)
 	raw_free(&r);
 }
 
+/* Two things wrong at once: which one is named is a rule as well. */
+static void
+order(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t type, flags;
+		uint64_t id;
+		uint32_t len;
+		uint32_t code;
+	} rows[] = {
+		{ "type, flags and length", 12, EXT, 0, 70000, F(2) },
+		{ "flags and length", END, FIN, 0, 70000, F(2) },
+		{ "HELLO and length", PING, EXT, 7, 70000, F(10) },
+		{ "length and id 0", END, 0, 0, 1, F(2) },
+		{ "id 0 and another connection", CONNECT, 0, 1, 0, F(1) },
+		{ "look and state", ERROR, EXT, 99, 4, F(2) },
+		{ "look and state", OK, EXT, 99, 4, F(2) },
+		{ "length and state", CANCEL, 0, 99, 3, F(2) },
+		{ "parity and mark", START, EXT, 0x7ffffffffffe, 9, F(6) },
+	};
+
+	for (size_t i = 0; i < N(rows); i++)
+		is_u64(verdict(rows[i].type, rows[i].flags, rows[i].id,
+		    rows[i].len), rows[i].code, "%s", rows[i].what);
+}
+
+static void
+priorities(void)
+{
+	for (unsigned v = 0; v < 256; v++) {
+		uint8_t p = (uint8_t)v;
+		struct raw r;
+		bool good;
+
+		begin(&r);
+		raw_frame(&r, PRIORITY, 0, 1, &p, 1);
+		good = (r.err == 0) == (v <= 7);
+		raw_free(&r);
+		if (v > 8 && v < 255 && good)
+			continue;
+		ok(good, "priority %u", v);
+	}
+}
+
 int
 main(void)
 {
+	order();
+	priorities();
 	bounds();
 	announced();
 	flags();

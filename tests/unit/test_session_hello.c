@@ -554,9 +554,41 @@ first_window(void)
 	raw_free(&r);
 }
 
+/* A START that the peer would have to take for an attack is not sent. */
+static void
+long_targets(const struct greeting *g, size_t longest)
+{
+	struct mux_open open = { .size = sizeof(open) };
+	struct raw r;
+	struct wire w;
+	struct own *o;
+	char text[4097];
+
+	memset(text, 'x', sizeof(text));
+	raw_greet(&r, NULL, true, g);
+	open.target = text;
+	open.target_len = longest + 1;
+	o = own_new(&r);
+	is_u64((uint64_t)-mux_stream_open(r.s, &open, &own_ops, o, &o->st),
+	    (uint64_t)-MUX_E_INVAL, "a target of %zu bytes is too long",
+	    longest + 1);
+	open.target_len = longest;
+	open.have_priority = true;
+	ok(mux_stream_open(r.s, &open, &own_ops, o, &o->st) == 0,
+	    "one less is not");
+	ok(raw_find(&r, START, &w) &&
+	    w.len <= (g->max_frame != 0 ? g->max_frame : MIB) &&
+	    get_n(w.p, 4) <= (g->max_meta == NO_MORE ? 4096 : 64 * KIB),
+	    "and the peer takes it");
+	raw_free(&r);
+}
+
 int
 main(void)
 {
+	long_targets(&(struct greeting){ .max_frame = 4096 }, 4083);
+	long_targets(&(struct greeting){ .max_meta = NO_MORE }, 4087);
+	long_targets(&(struct greeting){ .window = 64 * KIB }, 4096);
 	says_limits(true);
 	says_limits(false);
 	bad_hellos(false);

@@ -3,6 +3,7 @@
  * against both roles, for ids that the peer opened and for our own, fed whole
  * and byte by byte.  What a frame looks like is test_session_frames.c's.
  */
+#include "page.h"
 #include "raw.h"
 
 enum state {
@@ -361,6 +362,78 @@ matrix(bool initiator, bool slow)
 	}
 }
 
+/* ---- against the page ---- */
+
+static const struct {
+	const char *page, *here;
+} names[] = {
+	{ "STREAM_START", "START" }, { "STREAM_DATA", "DATA" },
+	{ "FIN", "empty DATA FIN" }, { "STREAM_END", "END" },
+	{ "STREAM_OK", "STREAM_OK again" }, { "FLOW_PAUSE", "PAUSE" },
+	{ "FLOW_RESUME", "RESUME" },
+};
+
+static const struct row *
+row_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i].page, name) == 0)
+			name = names[i].here;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+/* What the page calls it. */
+static const char *
+word(const struct row *row, unsigned cell, char *buf)
+{
+	static const char *const words[] = {
+		[IGNORED] = "ignore", [NOTHING] = "discard",
+		[DELIVERED] = "deliver", [THE_END] = "end",
+		[KILLED] = "close", [BLAMED] = "E8", [REFUSED] = "call",
+		[TAKEN] = "open", [PAUSED] = "apply", [RESUMED] = "apply",
+		[RANKED] = "apply", [GRANTED] = "add", [HALTED] = "halt",
+		[CANCELLED] = "cancel",
+	};
+
+	if (cell & FATAL_BASE) {
+		sprintf(buf, "F%u", cell & 0xff);
+		return buf;
+	}
+	if (row->type == OK && cell == BLAMED)
+		return "accept";	/* it was, so this is a second one */
+	if (row->type == JOIN && cell == REFUSED)
+		return "join";
+	return words[cell];
+}
+
+static void
+against_page(void)
+{
+	struct page p;
+	unsigned n = 0;
+	char buf[8];
+
+	ok(page_table(&p, "STATE"), "mux(7) has a table of states");
+	for (; page_row(&p); n++) {
+		const struct row *row = row_of(p.cell[0]);
+
+		if (!ok(row != NULL && p.n_cells == 7, "%s is in the matrix",
+		    p.cell[0]))
+			break;
+		is_str(word(row, row->never, buf), p.cell[1], "never");
+		is_str(word(row, row->open, buf), p.cell[2], "open");
+		is_str(word(row, row->local, buf), p.cell[3], "local");
+		is_str(word(row, row->remote, buf), p.cell[4], "remote");
+		is_str(word(row, row->stopped, buf), p.cell[5], "stopped");
+		is_str(word(row, row->closed, buf), p.cell[6], "closed");
+	}
+	page_close(&p);
+	is_u64(n, 19, "the page has all frames of streams");
+}
+
 /* ---- an open of ours that was not answered yet ---- */
 
 static const struct {
@@ -494,6 +567,7 @@ main(void)
 	matrix(false, false);
 	matrix(true, true);
 	matrix(false, true);
+	against_page();
 	before_ok();
 	answer_first();
 	refusals();
