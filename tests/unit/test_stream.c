@@ -137,9 +137,10 @@ test_interactive(void)
 	ok(!stream_note(&st, 16385, t + 2), "a byte more is: bulk");
 	ok(!stream_note(&st, 1, t + 100 * MS), "for 100 ms");
 	ok(stream_note(&st, 1, t + 101 * MS), "no longer");
-	t = UINT64_C(4294967295) * MS;	/* milliseconds are 32 bits wide */
-	ok(stream_note(&st, 20000, t) == false &&
-	    !stream_note(&st, 1, t + MS), "the same in 49 days");
+	t = UINT64_C(4294967293) * MS;	/* milliseconds are 32 bits wide */
+	ok(!stream_note(&st, 20000, t) && !stream_note(&st, 1, t + 5 * MS) &&
+	    stream_note(&st, 1, t + 101 * MS), "the same in 49 days");
+	t += 200 * MS;
 	ok(stream_note(&st, 0, t + 300 * MS), "nothing at all is small");
 }
 
