@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mux_io.h"
+#include "cmd.h"
 #include "home.h"
+#include "mux_io.h"
 
 static const char *
 env_dir(const char *name)
@@ -119,6 +120,22 @@ fail:
 	free(path);
 	free(dir);
 	return -1;
+}
+
+int
+home_listen_status(int err, const struct mux_why *why)
+{
+	switch (why->err) {
+	case EADDRINUSE:
+	case EADDRNOTAVAIL:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		return CMD_FAIL;
+	default:
+		return err == MUX_E_NOMEM ? CMD_FAIL : CMD_USAGE;
+	}
 }
 
 int

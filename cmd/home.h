@@ -21,6 +21,10 @@ int home_default(bool make, char **addr, struct mux_why *why);
  * memory, or no such file. */
 char *home_absolute(const char *path);
 
+/* What to exit with when mux_listen() gave `err`: a socket that is in use is a
+ * failure, a place where there can be none was the wrong word. */
+int home_listen_status(int err, const struct mux_why *why);
+
 /*
  * A new directory for one socket, and the address of that.  The caller gives
  * *dir to home_private_free() when the socket is no longer listened on.

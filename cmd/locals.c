@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "home.h"
 #include "life.h"
 #include "locals.h"
 #include "mux_io.h"
@@ -227,8 +227,8 @@ locals_listen(struct locals *l)
 		err = mux_listen(l->loop, g->addr, on_accept, g, &g->listener,
 		    &why);
 		if (err != 0)
-			return say_exit(err == MUX_E_INVAL ? CMD_USAGE :
-			    CMD_FAIL, "%s", why.text);
+			return say_exit(home_listen_status(err, &why), "%s",
+			    why.text);
 		mux_listener_on_trouble(g->listener, on_trouble);
 	}
 	TAILQ_FOREACH(g, &l->gates, next)

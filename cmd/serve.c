@@ -247,8 +247,8 @@ listen_all(struct serve *s)
 		err = mux_listen(s->loop, door->addr, on_accept, door,
 		    &door->listener, &why);
 		if (err != 0)
-			return say_exit(err == MUX_E_INVAL ? CMD_USAGE :
-			    CMD_FAIL, "%s", why.text);
+			return say_exit(home_listen_status(err, &why), "%s",
+			    why.text);
 		mux_listener_on_trouble(door->listener, on_trouble);
 		warn_open(s, door);
 	}

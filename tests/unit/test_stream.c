@@ -129,14 +129,18 @@ test_interactive(void)
 	ok(stream_note(&st, 4096, t), "4 KiB at the first moment of time");
 	ok(stream_note(&st, 10000, t + 100 * MS),
 	    "for 100 ms, in between is neither");
-	ok(!stream_note(&st, 10000, t + 100 * MS + 1), "no longer");
+	ok(!stream_note(&st, 10000, t + 101 * MS), "no longer");
 	t = 1000 * MS;
 	ok(!stream_note(&st, 4097, t), "4 KiB and a byte are not small");
 	ok(stream_note(&st, 1, t), "a byte is");
 	ok(stream_note(&st, 16384, t + 1), "16 KiB are not large");
 	ok(!stream_note(&st, 16385, t + 2), "a byte more is: bulk");
-	ok(!stream_note(&st, 1, t + 2 + 100 * MS), "for 100 ms");
-	ok(stream_note(&st, 1, t + 3 + 100 * MS), "no longer");
+	ok(!stream_note(&st, 1, t + 100 * MS), "for 100 ms");
+	ok(stream_note(&st, 1, t + 101 * MS), "no longer");
+	t = UINT64_C(4294967293) * MS;	/* milliseconds are 32 bits wide */
+	ok(!stream_note(&st, 20000, t) && !stream_note(&st, 1, t + 5 * MS) &&
+	    stream_note(&st, 1, t + 101 * MS), "the same in 49 days");
+	t += 200 * MS;
 	ok(stream_note(&st, 0, t + 300 * MS), "nothing at all is small");
 }
 
