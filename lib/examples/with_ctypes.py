@@ -40,7 +40,8 @@ class Open(Sized):
     # one that comes has a length and no NUL behind it.
     _fields_ = [("size", c_size_t), ("target", c_char_p),
                 ("target_len", c_size_t), ("have_priority", c_bool),
-                ("priority", c_uint8)]
+                ("priority", c_uint8), ("request", c_void_p),
+                ("parent", c_uint64), ("one_way", c_bool)]
 
 
 OPENED = CFUNCTYPE(None, c_void_p, c_void_p, POINTER(Open), c_void_p)
@@ -48,8 +49,8 @@ OPENED = CFUNCTYPE(None, c_void_p, c_void_p, POINTER(Open), c_void_p)
 
 class SessionOps(Sized):
     _fields_ = [("size", c_size_t), ("ready", c_void_p), ("open", OPENED),
-                ("drain", c_void_p), ("pong", c_void_p), ("wake", c_void_p),
-                ("tap", c_void_p)]
+                ("call", c_void_p), ("drain", c_void_p), ("pong", c_void_p),
+                ("wake", c_void_p), ("tap", c_void_p)]
 
 
 FILL = CFUNCTYPE(c_size_t, c_void_p, c_void_p, c_size_t, c_size_t,
