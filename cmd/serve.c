@@ -1,8 +1,8 @@
 /*
  * serve.c - muxctl serve: listens, and brings the streams of its peers to
- * targets.  Its rooms: serve_opts.c reads the options, peers.c has the
- * connections, reach.c the streams, targets.c the rules, stop.c the reasons
- * to end, proc.c the command that is run.
+ * targets.  Its rooms: serve_opts.c reads the options, doors.c has the
+ * listeners, peers.c the connections, reach.c the streams, targets.c the
+ * rules, stop.c the reasons to end, proc.c the command that is run.
  *
  * Invariant: the loop is left only through serve_check(), when nothing is
  * left that could still be finished, or by an abort.
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "home.h"
+#include "doors.h"
 #include "life.h"
 #include "out.h"
 #include "peers.h"
@@ -24,25 +24,13 @@
 #include "stop.h"
 #include "targets.h"
 
-struct serve;
-
-/* One word of -l. */
-struct door {
-	struct serve *serve;
-	struct mux_addr *addr;
-	struct mux_listener *listener;	/* NULL once nobody may come in */
-	bool single;		/* gives one connection and never another */
-};
-
 struct serve {
 	struct serve_opts opts;
 	struct opt_common com;
 	int argc;		/* as given, for SIGHUP */
 	char **argv;
 	char *const *command;	/* NULL = none */
-	char *private_dir;
-	struct door *doors;
-	size_t n_doors, n_single, n_came;	/* of single ones */
+	struct doors doors;
 	uid_t *uids;
 	struct mux_loop *loop;
 	struct stop *stop;
@@ -53,9 +41,6 @@ struct serve {
 	bool proc_done;
 	int status;
 };
-
-/* C1: once per ten seconds is enough to be told of a shortage. */
-static struct say_gate trouble_gate = SAY_GATE(1, 10000);
 
 static int cmd_serve(int argc, char **argv);
 
@@ -71,15 +56,6 @@ const struct verb verb_serve = {
 
 /* ---- the end ---- */
 
-static void
-close_doors(struct serve *s)
-{
-	for (size_t i = 0; i < s->n_doors; i++) {
-		mux_listener_free(s->doors[i].listener);
-		s->doors[i].listener = NULL;
-	}
-}
-
 static bool
 is_running(const struct serve *s)
 {
@@ -93,12 +69,11 @@ serve_check(struct serve *s)
 	bool empty = s->peers.n == 0 && s->reach.n_flows == 0;
 
 	if (peers_full(&s->peers))
-		close_doors(s);
+		doors_close(&s->doors);
 	stop_idle(s->stop, empty && !is_running(s));
 	if (empty && peers_full(&s->peers) && !is_running(s))
 		stop_drain(s->stop, "all connections were served");
-	if (empty && s->peers.n_waiting == 0 && s->n_doors > 0 &&
-	    s->n_came == s->n_doors)
+	if (empty && s->peers.n_waiting == 0 && doors_all_came(&s->doors))
 		stop_drain(s->stop, "the connection is over");
 	if (empty && stop_draining(s->stop) && !is_running(s))
 		mux_loop_stop(s->loop, s->status);
@@ -110,7 +85,7 @@ on_changed(void *arg)
 	struct serve *s = arg;
 
 	/* With nothing but one given connection, its end is our end. */
-	if (s->n_single == s->n_doors && s->peers.last_err != 0 &&
+	if (doors_single(&s->doors) && s->peers.last_err != 0 &&
 	    s->peers.last_err != MUX_E_DONE)
 		s->status = CMD_LOST;
 	serve_check(s);
@@ -128,7 +103,7 @@ on_drain(const char *why, void *arg)
 	struct serve *s = arg;
 
 	(void)why;
-	close_doors(s);
+	doors_close(&s->doors);
 	peers_drain(&s->peers, stop_grace(s->stop));
 	if (is_running(s))
 		proc_kill(s->proc, SIGTERM);
@@ -204,133 +179,29 @@ static const struct stop_ops stop_ops = {
 	on_drain, on_abort, on_reload, on_state
 };
 
-/* ---- listening ---- */
-
-static void
-on_accept(struct mux_listener *l, const struct mux_ends *ends, void *arg)
-{
-	struct door *door = arg;
-
-	(void)l;
-	if (door->single)
-		door->serve->n_came++;
-	peers_accept(&door->serve->peers, ends, !door->single);
-}
-
-static void
-on_trouble(struct mux_listener *l, const struct mux_why *why, void *arg)
-{
-	(void)arg;
-	say_gated(&trouble_gate, SAY_WARN, "accept on %s: %s",
-	    mux_listener_str(l), why->text);
-}
-
-/* Anyone with an account here reaches a TCP port, whatever its address. */
-static void
-warn_open(const struct serve *s, const struct door *door)
-{
-	if (mux_addr_scheme(door->addr) == MUX_TCP && targets_any(s->targets))
-		say(SAY_WARN, "%s: every user who can connect there reaches "
-		    "the targets (unix: sockets check who it is)",
-		    mux_listener_str(door->listener));
-}
-
-static int
-listen_all(struct serve *s)
-{
-	struct mux_why why;
-	struct door *door;
-	int err;
-
-	for (size_t i = 0; i < s->n_doors; i++) {
-		door = &s->doors[i];
-		err = mux_listen(s->loop, door->addr, on_accept, door,
-		    &door->listener, &why);
-		if (err != 0)
-			return say_exit(home_listen_status(err, &why), "%s",
-			    why.text);
-		mux_listener_on_trouble(door->listener, on_trouble);
-		warn_open(s, door);
-	}
-	for (size_t i = 0; i < s->n_doors; i++)
-		life_addr(mux_listener_str(s->doors[i].listener));
-	return 0;
-}
-
-static int
-add_door(struct serve *s, const char *word, const char *where)
-{
-	struct door *door = &s->doors[s->n_doors];
-	enum mux_scheme scheme;
-	int r;
-
-	if ((r = serve_opts_addr(word, where, &door->addr)) != 0)
-		return r;
-	s->n_doors++;
-	life_keep_addr(door->addr);
-	scheme = mux_addr_scheme(door->addr);
-	door->serve = s;
-	door->single = scheme == MUX_STDIO || scheme == MUX_EXEC;
-	if (door->single)
-		s->n_single++;
-	return 0;
-}
-
-/* The words of -l; where there are none they are made up in place_doors(). */
-static int
-read_doors(struct serve *s)
-{
-	const struct opt_item *i;
-	int r;
-
-	s->doors = calloc(s->opts.listen.n + 1, sizeof(*s->doors));
-	if (s->doors == NULL)
-		return say_exit(CMD_USAGE, "out of memory");
-	STAILQ_FOREACH(i, &s->opts.listen.head, next)
-		if ((r = add_door(s, i->word, i->where)) != 0)
-			return r;
-	return 0;
-}
-
-static int
-place_door(struct serve *s)
-{
-	struct mux_why why;
-	char *word;
-	int r;
-
-	if (s->n_doors > 0)
-		return 0;
-	r = s->command != NULL ?
-	    home_private(&s->private_dir, &word, &why) :
-	    home_default(true, &word, &why);
-	if (r == -1)
-		return say_exit(CMD_USAGE, "no -l: %s", why.text);
-	r = add_door(s, word, "default socket");
-	free(word);
-	return r;
-}
-
 /* ---- the whole ---- */
 
-/* For the command, wherever it goes: a path must not depend on where we are. */
+static void
+on_accept(const struct mux_ends *ends, bool check, void *arg)
+{
+	struct serve *s = arg;
+
+	peers_accept(&s->peers, ends, check);
+}
+
 static int
 start_command(struct serve *s)
 {
-	const struct door *door = &s->doors[0];
-	const char *word;
-	char *full = NULL;
 	struct mux_why why;
+	char *addr;
 	int r;
 
 	if (s->command == NULL)
 		return 0;
-	word = mux_listener_str(door->listener);
-	if (mux_addr_scheme(door->addr) == MUX_UNIX)
-		full = home_absolute(mux_addr_path(door->addr));
-	r = proc_run(s->loop, s->command, full != NULL ? full : word,
-	    on_command, s, &s->proc, &why);
-	free(full);
+	if ((addr = doors_address(&s->doors)) == NULL)
+		return say_exit(CMD_USAGE, "out of memory");
+	r = proc_run(s->loop, s->command, addr, on_command, s, &s->proc, &why);
+	free(addr);
 	return r == 0 ? 0 : say_exit(CMD_REFUSED, "%s", why.text);
 }
 
@@ -340,14 +211,16 @@ start_rooms(struct serve *s)
 	const struct stop_opts so = { s->opts.grace, s->opts.idle_exit };
 	struct mux_why why;
 
-	s->reach.loop = s->peers.loop = s->loop;
+	s->reach.loop = s->peers.loop = s->doors.loop = s->loop;
 	s->reach.targets = s->targets;
 	s->reach.connect_timeout = s->opts.connect_timeout;
 	s->reach.ended = on_stream_ended;
 	s->peers.reach = &s->reach;
 	s->peers.max_conns = s->opts.once ? 1 : (uint64_t)s->opts.max_conns;
 	s->peers.changed = on_changed;
-	s->reach.arg = s->peers.arg = s;
+	s->doors.warn = targets_any(s->targets);
+	s->doors.accept = on_accept;
+	s->reach.arg = s->peers.arg = s->doors.arg = s;
 	if (stop_new(s->loop, &so, &stop_ops, s, &s->stop, &why) != 0)
 		return say_exit(CMD_USAGE, "%s", why.text);
 	return 0;
@@ -361,10 +234,9 @@ serve_run(struct serve *s)
 	proc_raise_nofile();
 	if (mux_loop_new(&s->loop) != 0)
 		return say_exit(CMD_USAGE, "start-up: %s", strerror(errno));
-	if ((r = place_door(s)) != 0 || (r = start_rooms(s)) != 0 ||
-	    (r = listen_all(s)) != 0 || (r = life_ready()) != -1)
-		return r;
-	if ((r = start_command(s)) != 0)
+	if ((r = start_rooms(s)) != 0 ||
+	    (r = doors_open(&s->doors, s->command != NULL)) != 0 ||
+	    (r = life_ready()) != -1 || (r = start_command(s)) != 0)
 		return r;
 	stop_idle(s->stop, true);
 	r = mux_loop_run(s->loop);
@@ -380,13 +252,10 @@ serve_release(struct serve *s)
 		reach_release(&s->reach);
 		proc_free(s->proc);
 		stop_free(s->stop);
-		close_doors(s);
+		doors_close(&s->doors);
 		mux_loop_free(s->loop);
 	}
-	for (size_t i = 0; i < s->n_doors; i++)
-		mux_addr_free(s->doors[i].addr);
-	free(s->doors);
-	home_private_free(s->private_dir);
+	doors_release(&s->doors);
 	targets_free(s->targets);
 	free(s->uids);
 	free(s->argv);
@@ -404,7 +273,7 @@ serve_read(struct serve *s, int argc, char **argv, struct opt_rest *rest)
 	    (r = serve_opts_config(&s->opts, &s->peers.cfg)) != 0 ||
 	    (r = serve_opts_uids(&s->opts, &s->uids, &s->peers.n_uids)) != 0 ||
 	    (r = serve_opts_targets(&s->opts, &s->targets)) != 0 ||
-	    (r = read_doors(s)) != 0)
+	    (r = doors_read(&s->doors, &s->opts.listen)) != 0)
 		return r;
 	s->peers.uids = s->uids;
 	s->command = rest->argc > 0 ? rest->argv : NULL;

@@ -1,7 +1,7 @@
 /*
  * tunnel.c - muxctl tunnel: one connection to a server, and what it carries.
  * Its rooms: tunnel_opts.c reads the options, carrier.c reaches the server,
- * locals.c has listeners and streams, stop.c the reasons to end.
+ * locals.c has listeners and streams, inout.c -W, stop.c the reasons to end.
  *
  * Invariant: nobody is told that the tunnel is ready, and nothing is accepted,
  * before HELLO is done; and it ends with 0 only if it was asked to end.
@@ -14,6 +14,7 @@
 #include "carrier.h"
 #include "cmd.h"
 #include "frames.h"
+#include "inout.h"
 #include "life.h"
 #include "locals.h"
 #include "proc.h"
@@ -25,20 +26,17 @@ struct tunnel {
 	struct opt_common com;
 	struct mux_config cfg;
 	struct mux_addr *addr;
-	char *target;		/* of -W */
 	struct mux_loop *loop;
 	struct stop *stop;
 	struct mux_timer *timeout;
 	struct carrier *carrier;
-	struct mux_dial *stdio;
+	struct inout inout;
 	struct mux_conn *conn;
-	struct mux_task *pipe_task;
 	struct locals locals;
 	struct kids kids;
 	uint64_t since;
 	int status;		/* what to exit with in the end */
 	bool ready;
-	bool pipe_gone;		/* -W: nobody reads our output */
 };
 
 static int cmd_tunnel(int argc, char **argv);
@@ -86,8 +84,6 @@ on_drain(const char *why, void *arg)
 		t->status = say_exit(CMD_FAIL, "ended before it was ready");
 	carrier_free(t->carrier);
 	t->carrier = NULL;
-	mux_dial_cancel(t->stdio);
-	t->stdio = NULL;
 	locals_close(&t->locals);
 	if (t->conn != NULL)
 		mux_conn_drain(t->conn, stop_grace(t->stop));
@@ -129,39 +125,7 @@ static const struct stop_ops stop_ops = {
 	on_drain, on_abort, NULL, on_state
 };
 
-/* ---- standard input and output ---- */
-
-static int
-stdio_status(const struct mux_relay_end *end)
-{
-	/* Ended in both directions, but somebody here did not read it all. */
-	if (end->code != MUX_OK && !end->by_peer &&
-	    strcmp(end->how, "fin") == 0)
-		return CMD_PIPE;
-	if (end->code == MUX_OK || strcmp(end->how, "fin") == 0)
-		return CMD_OK;
-	if (end->code == MUX_CARRIER_LOST && !end->by_peer)
-		return CMD_LOST;
-	return end->code == MUX_NOT_PERMITTED ? CMD_REFUSED : CMD_FAIL;
-}
-
-static void
-stdio_ended(struct tunnel *t, const struct mux_relay_end *end)
-{
-	const char *name = mux_code_name(end->code);
-	int status = stdio_status(end);
-
-	/* on_closed() is about to tell. */
-	if (status == CMD_LOST)
-		return;
-	if (status == CMD_FAIL || status == CMD_REFUSED)
-		say(SAY_ERROR, "target %s: %s: %s%s%s", t->target, end->how,
-		    name != NULL ? name : "code of the application",
-		    end->text[0] != '\0' ? ": " : "", end->text);
-	if (t->status == 0)
-		t->status = status;
-	stop_drain(t->stop, "the stream has ended");
-}
+/* ---- streams ---- */
 
 static void
 on_first_stream(void *arg)
@@ -176,49 +140,20 @@ on_stream_ended(const struct mux_relay_end *end, void *arg)
 {
 	struct tunnel *t = arg;
 
-	if (t->target != NULL)
-		stdio_ended(t, end);
+	if (t->inout.target != NULL)
+		inout_ended(&t->inout, end);
 	tunnel_check(t);
 }
 
-/* The relay asks the peer to stop when a write fails for want of a reader;
- * then our output is what `| head` wanted, and its work is done. */
 static void
-on_pipe_gone(struct mux_task *task, void *arg)
+on_inout_over(int status, void *arg)
 {
 	struct tunnel *t = arg;
 
-	(void)task;
-	t->status = CMD_PIPE;
-	mux_loop_stop(t->loop, t->status);
-}
-
-static void
-on_stdio(const struct mux_ends *ends, const struct mux_why *why, void *arg)
-{
-	struct tunnel *t = arg;
-
-	t->stdio = NULL;
-	if (ends == NULL)
-		tunnel_fail(t, say_exit(CMD_USAGE, "%s", why->text),
-		    "no standard input or output");
-	else
-		locals_open(&t->locals, t->target, ends);
-}
-
-static int
-stdio_start(struct tunnel *t)
-{
-	struct mux_addr *addr;
-	struct mux_why why;
-	int err;
-
-	if ((err = mux_addr_parse("-", &addr, &why)) == 0) {
-		err = mux_dial(t->loop, addr, 0, NULL, on_stdio, t,
-		    &t->stdio);
-		mux_addr_free(addr);
-	}
-	return err == 0 ? 0 : say_exit(CMD_USAGE, "%s", mux_strerror(err));
+	tunnel_fail(t, status, "the stream is over");
+	/* With its reader gone there is nothing that a drain could finish. */
+	if (status == CMD_PIPE)
+		mux_loop_stop(t->loop, t->status);
 }
 
 /* ---- the connection ---- */
@@ -229,7 +164,7 @@ become_ready(struct tunnel *t)
 	int r;
 
 	if ((r = locals_listen(&t->locals)) != 0 ||
-	    (t->target != NULL && (r = stdio_start(t)) != 0))
+	    (t->inout.target != NULL && (r = inout_start(&t->inout)) != 0))
 		return r;
 	return life_ready();
 }
@@ -254,7 +189,7 @@ on_ready(struct mux_conn *c, void *arg)
 		return;
 	}
 	t->ready = true;
-	stop_idle(t->stop, t->target == NULL);
+	stop_idle(t->stop, t->inout.target == NULL);
 }
 
 static void
@@ -272,7 +207,6 @@ static void
 on_tap(struct mux_conn *c, const struct mux_tap *tap, void *arg)
 {
 	struct tunnel *t = arg;
-	const char *name;
 	char line[FRAMES_LINE];
 
 	(void)c;
@@ -282,13 +216,7 @@ on_tap(struct mux_conn *c, const struct mux_tap *tap, void *arg)
 		frames_line(tap, line, sizeof(line));
 		say_plain(SAY_DEBUG, line);
 	}
-	if (t->target == NULL || !tap->out || t->pipe_gone)
-		return;
-	name = mux_frame_name(tap->type);
-	if (name != NULL && strcmp(name, "stop") == 0) {
-		t->pipe_gone = true;
-		mux_task_run(t->pipe_task);
-	}
+	inout_tap(&t->inout, tap);
 }
 
 /* What a lost connection is called depends on what had been reached. */
@@ -353,7 +281,7 @@ on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 	say(SAY_INFO, "connected to %s", mux_addr_str(t->addr));
 	if (ends->child > 0)
 		proc_reap(t->loop, &t->kids, ends->child);
-	tap = say_on(SAY_DEBUG) || t->target != NULL;
+	tap = say_on(SAY_DEBUG) || t->inout.target != NULL;
 	err = mux_conn_new(t->loop, ends, &t->cfg, tap ? &tapped_ops :
 	    &conn_ops, t, &t->conn);
 	if (err != 0) {
@@ -373,14 +301,17 @@ start_rooms(struct tunnel *t)
 
 	t->locals.loop = t->loop;
 	t->locals.max_open = (uint64_t)t->opts.max_streams;
-	t->locals.level = t->target != NULL ? SAY_INFO : SAY_NOTE;
+	t->locals.level = t->inout.target != NULL ? SAY_INFO : SAY_NOTE;
 	t->locals.began = on_first_stream;
 	t->locals.ended = on_stream_ended;
 	t->locals.arg = t;
+	t->inout.loop = t->loop;
+	t->inout.locals = &t->locals;
+	t->inout.over = on_inout_over;
+	t->inout.arg = t;
 	t->since = mux_loop_now(t->loop);
 	if (locals_start(&t->locals) != 0 ||
-	    mux_timer_new(t->loop, on_timeout, t, &t->timeout) != 0 ||
-	    mux_task_new(t->loop, on_pipe_gone, t, &t->pipe_task) != 0)
+	    mux_timer_new(t->loop, on_timeout, t, &t->timeout) != 0)
 		return say_exit(CMD_USAGE, "out of memory");
 	if (stop_new(t->loop, &so, &stop_ops, t, &t->stop, &why) != 0)
 		return say_exit(CMD_USAGE, "%s", why.text);
@@ -413,20 +344,19 @@ tunnel_release(struct tunnel *t)
 {
 	if (t->loop != NULL) {
 		carrier_free(t->carrier);
-		mux_dial_cancel(t->stdio);
 		if (t->conn != NULL)
 			locals_lost(&t->locals);
 		mux_conn_free(t->conn);
 		locals_release(&t->locals);
 		proc_reap_stop(&t->kids);
 		stop_free(t->stop);
-		mux_task_free(t->pipe_task);
+		inout_stop(&t->inout);
 		mux_timer_free(t->timeout);
 		mux_loop_free(t->loop);
 	} else
 		locals_release(&t->locals);
 	mux_addr_free(t->addr);
-	free(t->target);
+	free(t->inout.target);
 }
 
 static int
@@ -442,7 +372,7 @@ tunnel_read(struct tunnel *t, int argc, char **argv)
 	    (r = tunnel_opts_config(&t->opts, &t->cfg)) != 0 ||
 	    (r = tunnel_opts_locals(&t->opts, &t->locals)) != 0 ||
 	    (t->opts.stdio != NULL &&
-	    (r = tunnel_opts_target(t->opts.stdio, &t->target)) != 0) ||
+	    (r = tunnel_opts_target(t->opts.stdio, &t->inout.target)) != 0) ||
 	    (r = carrier_addr(&t->com, &t->addr)) != 0)
 		return r;
 	life_keep_addr(t->addr);

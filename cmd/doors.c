@@ -1,0 +1,177 @@
+/*
+ * doors.c - the listeners of serve.  What becomes of those who come in is not
+ * its business.  Invariant: addresses are told only when all listeners
+ * listen, and in the order of the options.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "doors.h"
+#include "home.h"
+#include "life.h"
+#include "mux_io.h"
+#include "out.h"
+#include "serve.h"
+
+struct door {
+	struct doors *all;
+	struct mux_addr *addr;
+	struct mux_listener *listener;	/* NULL: closed */
+	bool single;		/* one connection and no other */
+};
+
+/* Once in ten seconds is enough to be told of a shortage. */
+static struct say_gate trouble_gate = SAY_GATE(1, 10000);
+
+/* ---- words ---- */
+
+static int
+add(struct doors *all, const char *word, const char *where)
+{
+	struct door *door = &all->list[all->n];
+	enum mux_scheme scheme;
+	int r;
+
+	if ((r = serve_opts_addr(word, where, &door->addr)) != 0)
+		return r;
+	all->n++;
+	life_keep_addr(door->addr);
+	scheme = mux_addr_scheme(door->addr);
+	door->all = all;
+	door->single = scheme == MUX_STDIO || scheme == MUX_EXEC;
+	if (door->single)
+		all->n_single++;
+	return 0;
+}
+
+int
+doors_read(struct doors *all, const struct opt_list *words)
+{
+	const struct opt_item *i;
+	int r;
+
+	all->list = calloc(words->n + 1, sizeof(*all->list));
+	if (all->list == NULL)
+		return say_exit(CMD_USAGE, "out of memory");
+	STAILQ_FOREACH(i, &words->head, next)
+		if ((r = add(all, i->word, i->where)) != 0)
+			return r;
+	return 0;
+}
+
+static int
+add_unnamed(struct doors *all, bool private_socket)
+{
+	struct mux_why why;
+	char *word;
+	int r;
+
+	r = private_socket ? home_private(&all->private_dir, &word, &why) :
+	    home_default(true, &word, &why);
+	if (r == -1)
+		return say_exit(CMD_USAGE, "no -l: %s", why.text);
+	r = add(all, word, "default socket");
+	free(word);
+	return r;
+}
+
+/* ---- listening ---- */
+
+static void
+on_accept(struct mux_listener *l, const struct mux_ends *ends, void *arg)
+{
+	struct door *door = arg;
+	struct doors *all = door->all;
+
+	(void)l;
+	if (door->single)
+		all->n_came++;
+	all->accept(ends, !door->single, all->arg);
+}
+
+static void
+on_trouble(struct mux_listener *l, const struct mux_why *why, void *arg)
+{
+	(void)arg;
+	say_gated(&trouble_gate, SAY_WARN, "accept on %s: %s",
+	    mux_listener_str(l), why->text);
+}
+
+static int
+open_one(struct doors *all, struct door *door)
+{
+	struct mux_why why;
+	int err;
+
+	err = mux_listen(all->loop, door->addr, on_accept, door,
+	    &door->listener, &why);
+	if (err != 0)
+		return say_exit(home_listen_status(err, &why), "%s", why.text);
+	mux_listener_on_trouble(door->listener, on_trouble);
+	/* Anyone with an account here reaches a port of loopback too. */
+	if (mux_addr_scheme(door->addr) == MUX_TCP && all->warn)
+		say(SAY_WARN, "%s: every user who can connect there reaches "
+		    "the targets (unix: sockets check who it is)",
+		    mux_listener_str(door->listener));
+	return 0;
+}
+
+int
+doors_open(struct doors *all, bool private_socket)
+{
+	int r;
+
+	if (all->n == 0 && (r = add_unnamed(all, private_socket)) != 0)
+		return r;
+	for (size_t i = 0; i < all->n; i++)
+		if ((r = open_one(all, &all->list[i])) != 0)
+			return r;
+	for (size_t i = 0; i < all->n; i++)
+		life_addr(mux_listener_str(all->list[i].listener));
+	return 0;
+}
+
+bool
+doors_single(const struct doors *all)
+{
+	return all->n_single == all->n;
+}
+
+bool
+doors_all_came(const struct doors *all)
+{
+	return all->n_came == all->n;
+}
+
+char *
+doors_address(const struct doors *all)
+{
+	const struct door *door = &all->list[0];
+	char *full = NULL;
+
+	if (mux_addr_scheme(door->addr) == MUX_UNIX)
+		full = home_absolute(mux_addr_path(door->addr));
+	return full != NULL ? full : strdup(mux_listener_str(door->listener));
+}
+
+/* ---- the end ---- */
+
+void
+doors_close(struct doors *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		mux_listener_free(all->list[i].listener);
+		all->list[i].listener = NULL;
+	}
+}
+
+void
+doors_release(struct doors *all)
+{
+	doors_close(all);
+	for (size_t i = 0; i < all->n; i++)
+		mux_addr_free(all->list[i].addr);
+	free(all->list);
+	home_private_free(all->private_dir);
+}

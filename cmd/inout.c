@@ -1,0 +1,112 @@
+/*
+ * inout.c - standard input and output as the one stream of a tunnel, and what
+ * its end means for a script.  It moves no bytes.  Invariant: over() runs at
+ * most once for each start.
+ */
+#include <string.h>
+
+#include "cmd.h"
+#include "locals.h"
+#include "mux_io.h"
+#include "inout.h"
+
+/* ---- the end ---- */
+
+static int
+status_of(const struct mux_relay_end *end)
+{
+	bool fin = strcmp(end->how, "fin") == 0;
+
+	if (end->code == MUX_OK || (fin && end->by_peer))
+		return CMD_OK;
+	/* Ended in both directions, but somebody here did not read it all. */
+	if (fin)
+		return CMD_PIPE;
+	if (end->code == MUX_CARRIER_LOST && !end->by_peer)
+		return CMD_LOST;
+	return end->code == MUX_NOT_PERMITTED ? CMD_REFUSED : CMD_FAIL;
+}
+
+void
+inout_ended(struct inout *s, const struct mux_relay_end *end)
+{
+	const char *name = mux_code_name(end->code);
+	int status = status_of(end);
+
+	if (status == CMD_LOST)
+		return;
+	if (status == CMD_FAIL || status == CMD_REFUSED)
+		say(SAY_ERROR, "target %s: %s: %s%s%s", s->target, end->how,
+		    name != NULL ? name : "code of the application",
+		    end->text[0] != '\0' ? ": " : "", end->text);
+	s->over(status, s->arg);
+}
+
+/* ---- a reader that goes ---- */
+
+static void
+on_pipe_gone(struct mux_task *task, void *arg)
+{
+	struct inout *s = arg;
+
+	(void)task;
+	s->over(CMD_PIPE, s->arg);
+}
+
+/*
+ * The relay asks the peer to stop when a write fails for want of a reader.
+ * Then our output is what `| head` wanted, and waiting for our input to end
+ * would be in vain.
+ */
+void
+inout_tap(struct inout *s, const struct mux_tap *tap)
+{
+	const char *name;
+
+	if (s->target == NULL || !tap->out || s->pipe_gone)
+		return;
+	name = mux_frame_name(tap->type);
+	if (name == NULL || strcmp(name, "stop") != 0)
+		return;
+	s->pipe_gone = true;
+	mux_task_run(s->pipe_task);
+}
+
+/* ---- the beginning ---- */
+
+static void
+on_ends(const struct mux_ends *ends, const struct mux_why *why, void *arg)
+{
+	struct inout *s = arg;
+
+	s->dial = NULL;
+	if (ends == NULL)
+		s->over(say_exit(CMD_USAGE, "%s", why->text), s->arg);
+	else
+		locals_open(s->locals, s->target, ends);
+}
+
+int
+inout_start(struct inout *s)
+{
+	struct mux_addr *addr;
+	struct mux_why why;
+	int err;
+
+	if ((err = mux_addr_parse("-", &addr, &why)) == 0) {
+		err = mux_dial(s->loop, addr, 0, NULL, on_ends, s, &s->dial);
+		mux_addr_free(addr);
+	}
+	if (err == 0)
+		err = mux_task_new(s->loop, on_pipe_gone, s, &s->pipe_task);
+	return err == 0 ? 0 : say_exit(CMD_USAGE, "%s", mux_strerror(err));
+}
+
+void
+inout_stop(struct inout *s)
+{
+	mux_dial_cancel(s->dial);
+	s->dial = NULL;
+	mux_task_free(s->pipe_task);
+	s->pipe_task = NULL;
+}
