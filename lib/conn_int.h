@@ -35,7 +35,6 @@ struct mux_conn {
 	unsigned small_reads;		/* reads left to be small */
 	uint8_t state;			/* enum conn_state */
 	bool splices;
-	bool mid_move;			/* the frame at hand is spliced */
 	bool one_header;		/* read no further than the header */
 	bool must_pull;			/* even if the carrier takes nothing */
 	bool in_over, out_over;

@@ -91,7 +91,6 @@ move(struct mux_conn *c, struct mux_stream *st, size_t n)
 	mux_session_moved(c->session, (size_t)r, mux_loop_now(c->loop));
 	c->small_reads = SMALL_READS;
 	c->one_header = (size_t)r == n;
-	c->mid_move = !c->one_header;
 	return r;
 }
 
@@ -115,10 +114,8 @@ read_step(struct mux_conn *c)
 	if (c->state == CONN_FAREWELL)
 		return discard(c);
 	n = c->splices ? mux_session_foreign(c->session, &st) : 0;
-	if ((n >= LARGE || (n > 0 && c->mid_move)) &&
-	    conn_pipe(c, &c->in_pipe) != NULL)
+	if (n > 0 && conn_pipe(c, &c->in_pipe) != NULL)
 		return move(c, st, n);
-	c->mid_move = false;
 	return feed(c);
 }
 

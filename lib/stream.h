@@ -52,7 +52,7 @@ struct mux_stream {
 	TAILQ_ENTRY(mux_stream) data_link;	/* data, opening or grave */
 	uint32_t code;			/* of the RESET, ERROR or STOP owed */
 	uint32_t reserved;		/* of the session's pool */
-	uint32_t small_at, big_at; /* ms: last payload <= 4 KiB, > 16 KiB */
+	uint32_t small_at, big_at;	/* ms: last payload to 4 KiB, over 16 */
 	int32_t deficit;		/* of the round robin, bytes */
 	uint32_t round_no;		/* the last that gave it a quantum */
 	uint8_t send, recv;		/* enum send_state, recv_state */

@@ -355,6 +355,7 @@ def unread_bytes_of_unix(tunnel, kind):
         ends = tunnel.pair(kind)
         ends[1 - who].sendall(bytes(5000))
         exactly(ends[who], 10)
+        assert ends[who].recv(1, socket.MSG_PEEK)  # there is unread data
         ends[who].close()
         got, how = rest(ends[1 - who])
         assert got == b""

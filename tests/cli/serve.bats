@@ -437,7 +437,7 @@ as_nobody() {	# VERB OPTION...
 
 @test "-- CMD: runs with MUXCTL_ADDR, ends with its status" {
 	target reply
-	run muxctl serve -T t=tcp:127.0.0.1:"$PORT" -- \
+	run muxctl serve -q -T t=tcp:127.0.0.1:"$PORT" -- \
 	    sh -c 'echo "$MUXCTL_ADDR"; printf ping | "$0" tunnel -W t
 	    exit 7' "$MUXCTL"
 	said 7 "got 4 bytes"
@@ -454,7 +454,7 @@ as_nobody() {	# VERB OPTION...
 	mkdir 'a=b'
 	target reply
 	for listen in 'unix:a%3Db/up.sock' "tcp:127.0.0.1:0"; do
-		run muxctl serve -l "$listen" -T t=tcp:127.0.0.1:"$PORT" -- \
+		run muxctl serve -q -l "$listen" -T t=tcp:127.0.0.1:"$PORT" -- \
 		    sh -c 'cd / && printf ping | "$0" tunnel -W t' "$MUXCTL"
 		said 0 "got 4 bytes"
 	done

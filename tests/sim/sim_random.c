@@ -12,7 +12,7 @@
 #include "tap.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#define RUNS	600u
+#define RUNS	2000u
 #else
 #define RUNS	3000u
 #endif

@@ -434,7 +434,7 @@ unknown_types(void)
 	ok(good, "types 64 to 255 are skipped by their length");
 }
 
-/* What is wrong is said with the frame at hand, in the error and on the wire. */
+/* What is wrong is said with the frame at hand. */
 static void
 explained(void)
 {
