@@ -88,9 +88,48 @@ release_before_answer(void)
 	raw_free(&r);
 }
 
+/* More is owed than the output holds: all of it comes, in turn, once. */
+static void
+crowd(unsigned n)
+{
+	struct mux_config cfg = { .max_streams = n, .window = 4 * KIB,
+	    .memory = 128 * MIB };
+	unsigned count[256] = { 0 };
+	struct mux_out out;
+	struct wire w;
+	struct raw r;
+	uint64_t last = 0;
+	bool in_order = true;
+
+	raw_greet(&r, &cfg, false, NULL);
+	for (uint64_t i = 0; i < n; i++) {
+		raw_start(&r, 0, 2 * i + 1);
+		mux_stream_pause(r.owns->st, true);
+		mux_stream_priority(r.owns->st, 1);
+		mux_stream_stop(r.owns->st, 3);
+		raw_u32(&r, STOP, 2 * i + 1, 3);
+	}
+	mux_session_pull(r.s, r.now);
+	mux_session_peek(r.s, &out);
+	ok(out.len > 127 * KIB && out.len <= 128 * KIB, "it is full");
+	while (raw_next(&r, &w)) {
+		count[w.type]++;
+		in_order &= w.type != OK || w.id > last;
+		last = w.type == OK ? w.id : last;
+	}
+	ok(in_order && count[OK] == n && count[PAUSE] == n &&
+	    count[PRIORITY] == n && count[STOP] == n && count[END] == n,
+	    "%u streams, each with all that it owes", n);
+	for (uint64_t i = 0; i < n; i++)
+		raw_empty(&r, END, 0, 2 * i + 1);
+	is_u64(raw_stats(&r).wire_live, 0, "and then they are over");
+	raw_free(&r);
+}
+
 int
 main(void)
 {
+	crowd(3000);
 	release_with_end_owed(true);
 	release_with_end_owed(false);
 	release_before_answer();

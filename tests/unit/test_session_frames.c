@@ -156,6 +156,28 @@ announced(void)
 	}
 }
 
+/* The same for EXT blocks: max_meta and 8 KiB are the most that is awaited. */
+static void
+announced_ext(void)
+{
+	static const uint8_t types[] = { START, ERROR, OK, CONNECT };
+	uint8_t head[HEAD];
+	struct raw r;
+
+	for (size_t i = 0; i < N(types); i++)
+		for (uint32_t more = 0; more < 2; more++) {
+			begin(&r);
+			put_head(head, types[i], EXT, types[i] == CONNECT ?
+			    UINT64_C(1) << 48 : 1, 12 * KIB + more);
+			raw_bytes(&r, head, HEAD);
+			if (more == 0)
+				ok(r.err == 0, "12 KiB with EXT may come");
+			else
+				raw_dies(&r, F(12), "a byte more");
+			raw_free(&r);
+		}
+}
+
 /* ---- flags ---- */
 
 static void
@@ -506,6 +528,7 @@ main(void)
 	priorities();
 	bounds();
 	announced();
+	announced_ext();
 	flags();
 	ids();
 	connects();

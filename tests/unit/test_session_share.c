@@ -442,6 +442,31 @@ newcomers(void)
 	raw_free(&r);
 }
 
+/* What came and waits for its owner needs its memory, ended or not. */
+static void
+waits(void)
+{
+	struct raw r;
+	struct own *o;
+
+	raw_begin(&r, false);
+	start_at(&r, 1);
+	o = r.owns;
+	for (int i = 0; i < 10; i++) {
+		flood(&r, 1);
+		turn(&r);
+	}
+	is_u64(window_of(o), MIB, "a window of 1 MiB");
+	o->hold = true;
+	raw_data(&r, 1, FIN, MIB);
+	is_u64(raw_stats(&r).budget, MIB - W, "full, and ended");
+	mux_stream_consume(o->st, MIB / 2);
+	is_u64(raw_stats(&r).budget, MIB / 2 - W, "half of it consumed");
+	mux_stream_consume(o->st, MIB / 2);
+	is_u64(raw_stats(&r).budget + raw_stats(&r).charge, 0, "all of it");
+	raw_free(&r);
+}
+
 /* Reset, refused, released with data in flight: all credit comes back. */
 static void
 no_leak(void)
@@ -553,6 +578,7 @@ main(void)
 	greedy(16 * MIB);
 	greedy(64 * MIB);
 	newcomers();
+	waits();
 	no_leak();
 	calm();
 	calm_frames();
