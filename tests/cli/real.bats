@@ -244,8 +244,8 @@ redis_up() {
 		iperf3 -c 127.0.0.1 -p "${ADDR##*:}" -P 8 -t 1 -J $way >report
 		jq -e '.error == null and .end.sum_received.bytes > 1000000 and
 		    (.end.streams | length) >= 8' report >/dev/null
-		jq -r '"# iperf3 -P 8 '"$way"': \(.end.sum_received.bits_per_second
-		    / 1e9 * 100 | round / 100) Gbit/s"' report >&3
+		jq -r '.end.sum_received.bits_per_second / 1e7 | round |
+		    "# iperf3 -P 8 '"$way"': \(. / 100) Gbit/s"' report >&3
 	done
 }
 
