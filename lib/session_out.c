@@ -250,7 +250,6 @@ emit_credit(struct mux_session *s, struct mux_stream *st)
 		return false;
 	credit_rx_grant(&st->rx, n);
 	s->charge += n;
-	stream_account(st);
 	return true;
 }
 

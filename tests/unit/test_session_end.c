@@ -270,6 +270,24 @@ drain_early(void)
 	raw_free(&r);
 }
 
+/* Done is what has left, not what is written. */
+static void
+drain_sent(void)
+{
+	struct mux_out out;
+	struct raw r;
+
+	raw_begin(&r, false);
+	mux_session_drain(r.s, SEC, r.now);
+	ok(mux_session_pull(r.s, r.now) == 0, "GOODBYE is written");
+	mux_session_peek(r.s, &out);
+	mux_session_sent(r.s, out.len - 1, r.now);
+	ok(mux_session_pull(r.s, r.now) == 0, "all but a byte has left");
+	mux_session_sent(r.s, 1, r.now);
+	ok(mux_session_pull(r.s, r.now) == MUX_E_DONE, "now it is done");
+	raw_free(&r);
+}
+
 static void
 aborts(void)
 {
@@ -523,6 +541,7 @@ main(void)
 	we_drain();
 	drain_timer();
 	drain_early();
+	drain_sent();
 	aborts();
 	committed_first();
 	ids_run_out();

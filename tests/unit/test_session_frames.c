@@ -333,9 +333,9 @@ start_tags(const char *what, const void *tags, size_t n, unsigned type,
 	put_n(p, n, 4);
 	memcpy(p + 4, tags, n);
 	raw_frame(&r, START, EXT, 3, p, n + 4);
-	if (type == GOODBYE)
-		raw_dies(&r, code, what);
-	else
+	if (type == GOODBYE && raw_dies(&r, code, what))
+		is_u64(r.n_open, 1, "nobody is asked any more");
+	else if (type != GOODBYE)
 		raw_says(&r, type, 3, code, what);
 	raw_free(&r);
 }

@@ -545,6 +545,27 @@ refusals(void)
 	raw_free(&r);
 }
 
+/* An open that was taken back cannot be accepted or refused any more. */
+static void
+taken_back(unsigned type)
+{
+	struct mux_session_stats st;
+	struct raw r;
+
+	raw_begin(&r, false);
+	r.policy = WAIT;
+	raw_start(&r, 0, 1);
+	raw_u32(&r, type, 1, 3);
+	is_u64(r.owns->n_reset, 1, "type %u takes an open back", type);
+	ok(mux_stream_accept(r.owns->st) == MUX_E_STATE,
+	    "it cannot be accepted");
+	mux_stream_refuse(r.owns->st, 13, NULL);
+	raw_lives(&r, "nor refused");
+	st = raw_stats(&r);
+	ok(st.accepted == 0 && st.refused == 0, "neither counts");
+	raw_free(&r);
+}
+
 /* START with FIN: the opener's direction is over at once. */
 static void
 start_fin(void)
@@ -571,6 +592,8 @@ main(void)
 	before_ok();
 	answer_first();
 	refusals();
+	taken_back(RESET);
+	taken_back(ERROR);
 	start_fin();
 	return tap_done();
 }
