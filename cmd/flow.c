@@ -17,23 +17,11 @@
 /* A peer decides how many streams end; the log should survive that. */
 static struct say_gate gate = SAY_GATE(200, 10);
 
-bool
-flow_init(struct flow *f, const char *who, const char *target, size_t len)
-{
-	*f = (struct flow){ 0 };
-	f->who = strdup(who);
-	f->target = strndup(target, len);
-	if (f->who != NULL && f->target != NULL)
-		return true;
-	flow_release(f);
-	return false;
-}
-
 void
 flow_release(struct flow *f)
 {
-	free(f->who);
-	free(f->target);
+	if (f->own_who)
+		free((void *)(uintptr_t)f->who);
 	free(f->dialled);
 	free(f->rule);
 }
@@ -52,10 +40,16 @@ void
 flows_orphan(struct flows *flows, uint64_t conn)
 {
 	struct flow *f;
+	char *copy;
 
-	TAILQ_FOREACH(f, flows, next)
-		if (f->conn == conn)
-			f->orphan = true;
+	TAILQ_FOREACH(f, flows, next) {
+		if (f->conn != conn || f->orphan)
+			continue;
+		copy = strdup(f->who);
+		f->who = copy != NULL ? copy : "-";
+		f->own_who = copy != NULL;
+		f->orphan = true;
+	}
 }
 
 /* " (connect failed: Connection refused)", or nothing. */

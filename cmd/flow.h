@@ -18,12 +18,13 @@ struct mux_ends;
 struct mux_relay;
 struct mux_relay_end;
 
-/* There may be ten thousand of them: texts are no longer than they are. */
+/* There may be ten thousand of them: who and target are not copied, so they
+ * have to be there for as long as the flow is. */
 struct flow {
 	TAILQ_ENTRY(flow) next;
 	struct mux_relay *relay;
-	char *who;		/* flow_who() of the side that asked */
-	char *target;		/* as asked */
+	const char *who;	/* flow_who() of the side that asked */
+	const char *target;	/* as asked */
 	char *dialled;		/* serve: the last address tried, or NULL */
 	char *rule;		/* serve: what kept us from it, or NULL */
 	const char *phase;	/* why nothing happens yet; static, or NULL */
@@ -31,13 +32,11 @@ struct flow {
 	uint64_t since;		/* ns on the loop's clock */
 	bool to_target;		/* serve: our descriptors are the target's */
 	bool orphan;		/* only its last bytes are left; no session */
+	bool own_who;		/* an orphan has a copy */
 };
 
 TAILQ_HEAD(flows, flow);
 
-/* Copies both texts; false without memory, and nothing is to be released. */
-bool flow_init(struct flow *, const char *who, const char *target,
-    size_t target_len);
 void flow_release(struct flow *);
 
 #define FLOW_WHO	136
@@ -53,7 +52,8 @@ void flow_state(const struct flow *, uint64_t now, FILE *);
 void flow_conn_state(const struct mux_conn *, uint64_t conn, const char *who,
     uint64_t age, FILE *);
 
-/* The connection is gone; streams that had ended may still be writing. */
+/* The connection is gone, and who it was with; streams that had ended may
+ * still be writing. */
 void flows_orphan(struct flows *, uint64_t conn);
 
 #endif

@@ -30,10 +30,11 @@ struct gate {
 	struct mux_listener *listener;
 };
 
-/* One local connection. */
+/* One local connection.  Targets are kept by gates, or by the program. */
 struct pass {
 	struct flow flow;
 	struct locals *all;
+	char who[];
 };
 
 static struct say_gate trouble_gate = SAY_GATE(1, 10000);
@@ -132,23 +133,22 @@ locals_reset_ends(const struct mux_ends *ends)
 static int
 pass_open(struct locals *l, const char *target, const struct mux_ends *ends)
 {
-	struct pass *p = calloc(1, sizeof(*p));
 	char who[FLOW_WHO];
+	struct pass *p;
 	int err;
 
 	flow_who(ends, who);
-	if (p == NULL || !flow_init(&p->flow, who, target, strlen(target))) {
-		free(p);
+	if ((p = calloc(1, sizeof(*p) + strlen(who) + 1)) == NULL)
 		return MUX_E_NOMEM;
-	}
 	err = l->conn == NULL ? MUX_E_CLOSED : mux_relay_open(l->conn, target,
 	    ends, on_end, p, &p->flow.relay);
 	if (err != 0) {
-		flow_release(&p->flow);
 		free(p);
 		return err;
 	}
 	p->all = l;
+	p->flow.who = strcpy(p->who, who);
+	p->flow.target = target;
 	p->flow.conn = 1;
 	p->flow.since = mux_loop_now(l->loop);
 	TAILQ_INSERT_TAIL(&l->flows, &p->flow, next);

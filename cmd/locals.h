@@ -45,7 +45,7 @@ bool locals_add(struct locals *, struct mux_addr *, char *target);
 int locals_listen(struct locals *);
 void locals_close(struct locals *);	/* accepts no more */
 
-/* Brings the ends, which it takes over, to the target. */
+/* Brings the ends, which it takes over, to the target, a text that stays. */
 void locals_open(struct locals *, const char *target, const struct mux_ends *);
 
 /* Closes so that the other side sees a reset: an orderly end would look like

@@ -26,6 +26,7 @@ struct job {
 	struct mux_addr *addr;
 	unsigned n_allowed, n_denied;	/* candidates */
 	bool named;
+	char target[];
 };
 
 void
@@ -203,21 +204,18 @@ void
 reach_open(struct reach *env, struct mux_conn *conn, uint64_t conn_no,
     const char *who, struct mux_stream *st, const struct mux_open *open)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job = calloc(1, sizeof(*job) + open->target_len + 1);
 
-	if (job == NULL || !flow_init(&job->flow, who, open->target,
-	    open->target_len)) {
+	if (job == NULL || mux_relay_attach(conn, st, on_end, job,
+	    &job->flow.relay) != 0) {
 		free(job);
 		mux_stream_refuse(st, MUX_REFUSED, "out of memory");
 		return;
 	}
-	if (mux_relay_attach(conn, st, on_end, job, &job->flow.relay) != 0) {
-		flow_release(&job->flow);
-		free(job);
-		mux_stream_refuse(st, MUX_REFUSED, "out of memory");
-		return;
-	}
+	memcpy(job->target, open->target, open->target_len);
 	job->env = env;
+	job->flow.who = who;
+	job->flow.target = job->target;
 	job->flow.conn = conn_no;
 	job->flow.since = mux_loop_now(env->loop);
 	job->flow.to_target = true;

@@ -28,7 +28,8 @@ struct reach {
 
 void reach_init(struct reach *);
 
-/* Inside open() of a connection, which `conn_no` and `who` name. */
+/* Inside open() of a connection, which `conn_no` and `who` name; `who` stays
+ * until flows_orphan() was told of its end. */
 void reach_open(struct reach *, struct mux_conn *, uint64_t conn_no,
     const char *who, struct mux_stream *, const struct mux_open *);
 
