@@ -217,7 +217,10 @@ int opt_store(const struct opt *, const char *word, const char *where,
     void *field, char *want, size_t size, struct mux_why *why);
 /* Takes the items of one option out of a list. */
 void opt_list_drop(struct opt_list *, const struct opt *);
-/* A copy that is never freed; NULL = no memory. */
+/* A copy that lives as long as the process; NULL = no memory. */
 char *opt_keep(const char *text);
+/* Unless it was only for a look: frees what was kept since opt_mark(). */
+void *opt_mark(void);
+void opt_forget(void *mark);
 
 #endif

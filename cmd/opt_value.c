@@ -76,8 +76,8 @@ opt_duration(const char *word, uint64_t *ns)
 	if (frac != NULL &&
 	    __builtin_add_overflow(v, fraction(&frac, unit->ns), &v))
 		return -1;
-	/* The largest value means "not given". */
-	if (v == OPT_UNSET)
+	/* 292 years: added to any time of day this does not overflow. */
+	if (v > INT64_MAX)
 		return -1;
 	*ns = v;
 	return 0;
@@ -119,7 +119,7 @@ opt_number(const char *word, int64_t min, int64_t max, int64_t *out)
 
 /* ---- fields ---- */
 
-/* Never freed.  The chain keeps leak checkers content. */
+/* The latest first, for opt_forget(). */
 struct chunk {
 	struct chunk *next;
 	union {
@@ -140,6 +140,23 @@ keep(size_t size)
 	c->next = chunks;
 	chunks = c;
 	return &c->u;
+}
+
+void *
+opt_mark(void)
+{
+	return chunks;
+}
+
+void
+opt_forget(void *mark)
+{
+	struct chunk *c;
+
+	while ((c = chunks) != mark) {
+		chunks = c->next;
+		free(c);
+	}
 }
 
 char *
