@@ -75,6 +75,14 @@ n_passed(void)
 	return (int)n;
 }
 
+int
+life_addr_fd(const struct mux_addr *addr)
+{
+	/* Options may follow the number. */
+	return mux_addr_scheme(addr) == MUX_FD ?
+	    atoi(mux_addr_str(addr) + strlen("fd:")) : -1;
+}
+
 void
 life_keep_addr(const struct mux_addr *addr)
 {
@@ -83,8 +91,7 @@ life_keep_addr(const struct mux_addr *addr)
 
 	for (i = 0; i < 4; i++)
 		life_keep(fd_word(mux_addr_option(addr, files[i])));
-	if (mux_addr_scheme(addr) == MUX_FD)
-		life_keep(atoi(mux_addr_str(addr) + strlen("fd:")));
+	life_keep(life_addr_fd(addr));
 	if (mux_addr_scheme(addr) == MUX_SYSTEMD)
 		for (i = 0, n = n_passed(); i < n; i++)
 			life_keep(FIRST_FD + i);
@@ -112,6 +119,20 @@ close_others(void)
 		from = (unsigned)fd + 1;
 	}
 	close_range(from, UINT_MAX, 0);
+}
+
+/* The log was opened before anybody looked at these names: it can have got the
+ * number of one that was not there. */
+static int
+check_log(void)
+{
+	int i;
+
+	for (i = 0; i < life.n_kept; i++)
+		if (life.kept[i] == out_log_fd())
+			return say_exit(CMD_USAGE, "descriptor %d: %s",
+			    life.kept[i], strerror(EBADF));
+	return -1;
 }
 
 /* A descriptor named by an option must be there before it is needed. */
@@ -230,20 +251,6 @@ write_pidfile(const char *path)
 		return say_exit(CMD_USAGE, "pidfile '%s': %s", path,
 		    strerror(errno));
 	return -1;
-}
-
-static void
-leave_stdio(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int log = out_log_fd(), to = log >= 0 ? log : null;
-
-	if (null < 0)
-		return;
-	dup2(null, STDIN_FILENO);
-	dup2(to, STDOUT_FILENO);
-	dup2(to, STDERR_FILENO);
-	close(null);
 }
 
 /* ---- addresses ---- */
@@ -394,7 +401,9 @@ life_begin(const struct opt_common *com)
 		    "with --background, whose parent ends at once: use "
 		    "--die-with=PID");
 	if ((r = name_fd("--ready-fd", com->ready_fd)) >= 0 ||
-	    (r = name_fd("--print-addr fd", fd_word(com->print_addr))) >= 0)
+	    (r = name_fd("--print-addr fd",
+	    fd_word(com->print_addr))) >= 0 ||
+	    (r = check_log()) >= 0)
 		return r;
 	life_keep(out_log_fd());
 	close_others();
@@ -433,7 +442,7 @@ life_ready(void)
 	if (r >= 0)
 		return r;
 	if (com->background != NULL)
-		leave_stdio();
+		out_detach();
 	notify_ready();
 	/* Whoever does not read any more does not wait either. */
 	if (com->ready_fd >= 0) {

@@ -18,6 +18,8 @@ struct opt_common;
 
 /* This inherited descriptor was named: do not close it. */
 void life_keep(int fd);
+/* The number in fd:N, or -1. */
+int life_addr_fd(const struct mux_addr *);
 /* Those of fd:N and systemd:; nothing for other schemes. */
 void life_keep_addr(const struct mux_addr *);
 

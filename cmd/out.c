@@ -37,6 +37,7 @@ static struct {
 	bool json;
 	bool color;		/* on stderr */
 	int color_mode;		/* enum opt_color */
+	bool detached;		/* stdout and stderr lead to the log as well */
 } out = { .level = SAY_NOTE, .fd = -1 };
 
 static const struct level {
@@ -53,11 +54,12 @@ static const struct level {
 
 /* ---- destinations ---- */
 
+/* Whoever does not read from a pipe loses lines; nobody waits for him. */
 static int
 open_file(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-	    O_NOCTTY, 0600);
+	    O_NOCTTY | O_NONBLOCK, 0600);
 }
 
 /* Datagrams to a daemon: asked now, so that a missing one is noticed. */
@@ -423,6 +425,27 @@ out_open(const struct opt_common *com)
 	return CMD_OK;
 }
 
+static void
+stdio_to(int fd)
+{
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+}
+
+void
+out_detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	out.detached = true;
+	dup2(null, STDIN_FILENO);
+	/* What is written there as it stands is nothing for a socket. */
+	stdio_to(out.sink == SINK_FILE ? out.fd : null);
+	close(null);
+}
+
 void
 out_reopen(void)
 {
@@ -438,6 +461,8 @@ out_reopen(void)
 	/* The number stays the same, for those who asked for it. */
 	dup3(fd, out.fd, O_CLOEXEC);
 	close(fd);
+	if (out.detached)
+		stdio_to(out.fd);
 }
 
 int

@@ -43,6 +43,9 @@ int out_open(const struct opt_common *);
 void out_reopen(void);
 /* The descriptor that the log goes to, -1 if it is stderr. */
 int out_log_fd(void);
+/* Descriptors 0-2 let go of whoever started us: they lead to the log, if that
+ * is a file, else to /dev/null. */
+void out_detach(void);
 /* May colours be used on this descriptor? */
 bool out_color(int fd);
 /* At the end of main(): flushes stdout and closes it; what the exit status
