@@ -52,15 +52,17 @@ carrier_addr(const struct opt_common *com, struct mux_addr **out)
 }
 
 static bool
-may_pass(const struct mux_why *why)
+may_pass(const struct carrier *c, const struct mux_why *why)
 {
-	return why->err == ENOENT || why->err == ECONNREFUSED;
+	/* A program that is not there has nothing to do with a server. */
+	return mux_addr_scheme(c->opts.addr) != MUX_EXEC &&
+	    (why->err == ENOENT || why->err == ECONNREFUSED);
 }
 
 static void
 add_hint(const struct carrier *c, struct mux_why *why)
 {
-	if (!may_pass(why))
+	if (!may_pass(c, why))
 		return;
 	strlcat(why->text, c->opts.wait == OPT_UNSET ?
 	    " (is the server running? try --wait=5s)" :
@@ -80,7 +82,7 @@ on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 		return;
 	}
 	copy = *why;
-	if (c->opts.wait != OPT_UNSET && may_pass(why) &&
+	if (c->opts.wait != OPT_UNSET && may_pass(c, why) &&
 	    mux_loop_now(c->loop) < c->until) {
 		if (!c->said)
 			say(SAY_INFO, "%s (trying again)", why->text);

@@ -3,6 +3,9 @@
  * its business.  Invariant: addresses are told only when all listeners
  * listen, and in the order of the options.
  */
+#include <sys/socket.h>
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,20 +29,32 @@ static struct say_gate trouble_gate = SAY_GATE(1, 10000);
 
 /* ---- words ---- */
 
+static bool
+is_single(const struct mux_addr *addr)
+{
+	enum mux_scheme scheme = mux_addr_scheme(addr);
+	socklen_t len = sizeof(int);
+	int listens = 1;
+
+	if (scheme != MUX_FD)
+		return scheme == MUX_STDIO || scheme == MUX_EXEC;
+	/* What cannot be asked is a pipe or the like. */
+	return getsockopt(life_addr_fd(addr), SOL_SOCKET, SO_ACCEPTCONN,
+	    &listens, &len) != 0 || listens == 0;
+}
+
 static int
 add(struct doors *all, const char *word, const char *where)
 {
 	struct door *door = &all->list[all->n];
-	enum mux_scheme scheme;
 	int r;
 
 	if ((r = serve_opts_addr(word, where, &door->addr)) != 0)
 		return r;
 	all->n++;
 	life_keep_addr(door->addr);
-	scheme = mux_addr_scheme(door->addr);
 	door->all = all;
-	door->single = scheme == MUX_STDIO || scheme == MUX_EXEC;
+	door->single = is_single(door->addr);
 	if (door->single)
 		all->n_single++;
 	return 0;
@@ -102,6 +117,7 @@ static int
 open_one(struct doors *all, struct door *door)
 {
 	struct mux_why why;
+	const char *where;
 	int err;
 
 	err = mux_listen(all->loop, door->addr, on_accept, door,
@@ -109,11 +125,12 @@ open_one(struct doors *all, struct door *door)
 	if (err != 0)
 		return say_exit(home_listen_status(err, &why), "%s", why.text);
 	mux_listener_on_trouble(door->listener, on_trouble);
-	/* Anyone with an account here reaches a port of loopback too. */
-	if (mux_addr_scheme(door->addr) == MUX_TCP && all->warn)
+	/* Anyone with an account here reaches a port of loopback too.  What
+	 * systemd: and fd: stand for is known only now. */
+	where = mux_listener_str(door->listener);
+	if (strncmp(where, "tcp:", 4) == 0 && all->warn)
 		say(SAY_WARN, "%s: every user who can connect there reaches "
-		    "the targets (unix: sockets check who it is)",
-		    mux_listener_str(door->listener));
+		    "the targets (unix: sockets check who it is)", where);
 	return 0;
 }
 
@@ -144,12 +161,38 @@ doors_all_came(const struct doors *all)
 	return all->n_came == all->n;
 }
 
+/* What listens everywhere is reached by loopback; what was said to be insecure
+ * has to be said again. */
+static char *
+tcp_address(const struct door *door)
+{
+	const char *word = mux_listener_str(door->listener);
+	const char *host = mux_addr_host(door->addr), *near = NULL;
+	const char *insecure = mux_addr_option(door->addr, "insecure");
+	char *out;
+	int n;
+
+	if (strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0)
+		near = "tcp:127.0.0.1";
+	else if (strcmp(host, "::") == 0)
+		near = "tcp:[::1]";
+	if (near != NULL)
+		n = asprintf(&out, "%s%s", near, strrchr(word, ':'));
+	else
+		n = asprintf(&out, "%s%s%s", word,
+		    insecure != NULL ? "?insecure=" : "",
+		    insecure != NULL ? insecure : "");
+	return n < 0 ? NULL : out;
+}
+
 char *
 doors_address(const struct doors *all)
 {
 	const struct door *door = &all->list[0];
 	char *full = NULL;
 
+	if (mux_addr_scheme(door->addr) == MUX_TCP)
+		return tcp_address(door);
 	if (mux_addr_scheme(door->addr) == MUX_UNIX)
 		full = home_absolute(mux_addr_path(door->addr));
 	return full != NULL ? full : strdup(mux_listener_str(door->listener));

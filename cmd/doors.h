@@ -40,8 +40,8 @@ void doors_release(struct doors *);
 bool doors_single(const struct doors *);
 bool doors_all_came(const struct doors *);
 
-/* The address of the first, not depending on the working directory.  free()
- * it; NULL = no memory. */
+/* How to reach the first from this machine, whatever the working directory.
+ * free() it; NULL = no memory. */
 char *doors_address(const struct doors *);
 
 #endif

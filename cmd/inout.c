@@ -24,6 +24,9 @@ status_of(const struct mux_relay_end *end)
 		return CMD_PIPE;
 	if (end->code == MUX_CARRIER_LOST && !end->by_peer)
 		return CMD_LOST;
+	/* Ours: a disk that is full, a descriptor that cannot be read. */
+	if (end->code == MUX_ENDPOINT_IO && !end->by_peer)
+		return CMD_USAGE;
 	return end->code == MUX_NOT_PERMITTED ? CMD_REFUSED : CMD_FAIL;
 }
 
@@ -35,7 +38,10 @@ inout_ended(struct inout *s, const struct mux_relay_end *end)
 
 	if (status == CMD_LOST)
 		return;
-	if (status == CMD_FAIL || status == CMD_REFUSED)
+	if (status == CMD_USAGE)
+		say(SAY_ERROR, "standard input or output: %s",
+		    end->text[0] != '\0' ? end->text : name);
+	else if (status == CMD_FAIL || status == CMD_REFUSED)
 		say(SAY_ERROR, "target %s: %s: %s%s%s", s->target, end->how,
 		    name != NULL ? name : "code of the application",
 		    end->text[0] != '\0' ? ": " : "", end->text);

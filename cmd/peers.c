@@ -222,11 +222,15 @@ peer_new(struct peers *all, const struct mux_ends *ends)
 void
 peers_accept(struct peers *all, const struct mux_ends *ends, bool check)
 {
+	char who[FLOW_WHO];
 	struct peer *p;
 
-	if (check && ends->have_cred && !is_allowed(all, ends->uid)) {
+	/* Nobody comes in because it could not be asked who it is. */
+	if (check && ends->kind == MUX_ENDS_UNIX &&
+	    !(ends->have_cred && is_allowed(all, ends->uid))) {
+		flow_who(ends, who);
 		say_gated(&refused_gate, SAY_WARN, "refused a connection of "
-		    "uid %lu: not in --allow-uid", (unsigned long)ends->uid);
+		    "%s: not in --allow-uid", who);
 		close_ends(ends);
 		return;
 	}
