@@ -129,8 +129,32 @@ relay_check(struct mux_relay *r)
 	bool source_over = r->source == SOURCE_ENDED ||
 	    (r->source == SOURCE_DISCARD && duplex_unsent(&r->io) == 0);
 
-	if (!relay_is_over(r) && sink_over && source_over)
+	if (relay_is_over(r))
+		return;
+	if (r->doom != NOT_OVER && (r->rest.len == 0 || r->sink != SINK_OPEN))
+		relay_over(r, (enum relay_how)r->doom, NULL);
+	else if (sink_over && source_over)
 		relay_over(r, OVER_FIN, NULL);
+}
+
+/*
+ * The peer's reset is behind what it had sent before, and that is delivered
+ * first: a kernel's socket lets its reader have it, too.  Only a consumer
+ * that takes nothing waits for the news.
+ */
+static bool
+relay_doomed(struct mux_relay *r, enum relay_how how, const char *text)
+{
+	if (how != OVER_RESET || r->sink != SINK_OPEN || r->rest.len == 0 ||
+	    r->broken != 0)
+		return false;
+	r->doom = (uint8_t)how;
+	r->text = strdup(text);
+	r->source = SOURCE_ENDED;
+	if (r->in_watch != r->out_watch)
+		relay_unwatch_in(r);
+	sink_ready(r);
+	return true;
 }
 
 void
@@ -149,14 +173,8 @@ relay_fail(struct mux_relay *r, uint32_t code, const char *text)
 static bool
 last_bytes(const struct mux_relay *r)
 {
-	struct mux_stream_stats stats;
-	size_t n;
-
-	if (r->source != SOURCE_OPEN || r->io.in != r->io.out)
-		return false;
-	n = duplex_unread(&r->io);
-	mux_stream_stats(r->stream, &stats);
-	return n > 0 && n <= stats.credit_out && !stats.paused_by_peer;
+	return r->source == SOURCE_OPEN && r->io.in == r->io.out &&
+	    duplex_unread(&r->io) > 0;
 }
 
 /* Whoever answers a request early and closes resets the connection behind
@@ -250,7 +268,8 @@ on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
 	r->code = code;
 	mux_stream_stats(st, &stats);
 	r->by_peer = stats.reset_by_peer;
-	relay_over(r, how, text);
+	if (!relay_doomed(r, how, text))
+		relay_over(r, how, text);
 }
 
 static const struct mux_stream_ops stream_ops = {

@@ -39,6 +39,7 @@ struct mux_relay {
 	uint32_t code;
 	uint32_t broken;		/* a reset waits for the last bytes */
 	uint8_t how;			/* enum relay_how */
+	uint8_t doom;			/* what `how` will be once R3 is out */
 	uint8_t source, sink;		/* enum source_state, sink_state */
 	uint8_t n_short;		/* splices in a row that were short */
 	bool opener : 1, accepted : 1, by_peer : 1;
@@ -52,8 +53,8 @@ struct mux_relay {
 /* The descriptors failed: both directions end now. */
 void relay_fail(struct mux_relay *r, uint32_t code, const char *text);
 /*
- * The descriptors are reset.  What the source had received before may still
- * reach the peer, if it can go at once; then relay_fail().
+ * The descriptors are reset.  What the source had received before still
+ * reaches the peer, as fast as its credit allows; then relay_fail().
  */
 void relay_broken(struct mux_relay *r, int err);
 /* Has everything ended? */

@@ -63,7 +63,10 @@ sink_check_end(struct mux_relay *r)
 {
 	int err;
 
-	if (!r->eof || r->sink != SINK_OPEN || r->rest.len > 0)
+	if (r->doom != NOT_OVER)
+		relay_check(r);
+	if (!r->eof || r->sink != SINK_OPEN || r->rest.len > 0 ||
+	    r->doom != NOT_OVER)
 		return;
 	r->sink = SINK_ENDED;
 	if (r->io.in != r->io.out)

@@ -568,3 +568,13 @@ answers() {	# ADDR
 	    (.[1] | .kind == "stream" and .target == "t" and .id == 1 and
 	    .accepted and has("blocked") and has("credit_out"))'
 }
+
+@test "what a target had written before it reset arrives, also at slow readers" {
+	serve -T head='exec:head -c 3000000'
+	for i in 1 2 3; do
+		head -c 30000000 /dev/zero |
+		    "$MUXCTL" tunnel -q -a unix:up.sock -W head 2>err |
+		    dd bs=512 2>/dev/null | wc -c >count || :
+		[ "$(cat count)" -eq 3000000 ]
+	done
+}
