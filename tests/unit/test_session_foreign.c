@@ -409,6 +409,36 @@ beyond(void)
 	finish(&r, &m);
 }
 
+/* For the keepalive foreign bytes are bytes. */
+static void
+alive(void)
+{
+	struct mux_config cfg = { .keepalive = SEC, .stall = 1000 * SEC };
+	struct mover m = { .willing = true };
+	struct mux_open open = { .size = sizeof(open), .target = "t",
+	    .target_len = 1 };
+	struct raw r;
+
+	raw_greet(&r, &cfg, true, NULL);
+	if (mux_stream_open(r.s, &open, &mover_ops, &m, &m.st) != 0)
+		abort();
+	raw_skip(&r);
+	raw_u32(&r, OK, 1, 0);
+	head(&r, 0, 20000);
+	raw_tick(&r, SEC);
+	raw_tick(&r, SEC);
+	is_u64(mux_session_deadline(r.s), r.now + SEC, "two are missed");
+	mux_session_moved(r.s, 1, r.now);
+	raw_tick(&r, SEC);
+	raw_tick(&r, SEC);
+	raw_tick(&r, SEC);
+	ok(r.err == 0, "a foreign byte: three more may be");
+	raw_tick(&r, SEC);
+	ok(r.err == MUX_E_TIMEOUT && mux_session_code(r.s) == F(16),
+	    "not four");
+	finish(&r, &m);
+}
+
 static void
 ends_early(void)
 {
@@ -443,6 +473,7 @@ main(void)
 	receives();
 	not_foreign();
 	beyond();
+	alive();
 	ends_early();
 	return tap_done();
 }
