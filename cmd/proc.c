@@ -1,7 +1,9 @@
 /*
- * proc.c - the limit of descriptors and the command of `serve -- CMD`.  How
- * a child is started cleanly is the library's.  Invariant: the command gets
- * the limits that we were given, not those that we gave ourselves.
+ * proc.c - the limit of descriptors, the command of `serve -- CMD`, and what
+ * becomes of the programs of exec:.  How a child is started cleanly is the
+ * library's.  Invariants: the command gets the limits that we were given, not
+ * those that we gave ourselves; a program whose connection was cut off does
+ * not go on for ever.
  */
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,9 +18,17 @@
 #include "mux_io.h"
 #include "proc.h"
 
+/* How long a program may take to end that was told to. */
+#define KILL_NS		UINT64_C(5000000000)
+
 struct kid {
 	LIST_ENTRY(kid) next;
+	struct kids *all;
+	struct mux_loop *loop;
 	struct mux_child *child;
+	struct mux_timer *kill;
+	struct kid **slot;	/* NULL = nobody wants to know */
+	bool left;
 };
 
 struct proc {
@@ -86,7 +96,7 @@ proc_run(struct mux_loop *loop, char *const *argv, const char *addr,
 	if (spawn(argv, &pid, why) != 0)
 		goto fail;
 	if (mux_child_watch(loop, pid, on_child, p, &p->child) != 0) {
-		kill(pid, SIGTERM);
+		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		goto fail;
 	}
@@ -115,10 +125,22 @@ proc_free(struct proc *p)
 
 /* ---- children of exec: ---- */
 
+void
+kids_init(struct kids *kids)
+{
+	LIST_INIT(&kids->head);
+	kids->n_left = 0;
+}
+
 static void
 kid_free(struct kid *kid)
 {
+	if (kid->slot != NULL)
+		*kid->slot = NULL;
+	if (kid->left)
+		kid->all->n_left--;
 	LIST_REMOVE(kid, next);
+	mux_timer_free(kid->kill);
 	mux_child_free(kid->child);
 	free(kid);
 }
@@ -131,22 +153,61 @@ on_kid(struct mux_child *child, int status, void *arg)
 	kid_free(arg);
 }
 
-void
-proc_reap(struct mux_loop *loop, struct kids *kids, pid_t pid)
+static void
+on_kill(struct mux_timer *t, void *arg)
 {
-	struct kid *kid = calloc(1, sizeof(*kid));
+	const struct kid *kid = arg;
 
-	if (kid == NULL ||
-	    mux_child_watch(loop, pid, on_kid, kid, &kid->child) != 0) {
-		free(kid);
-		return;
-	}
-	LIST_INSERT_HEAD(kids, kid, next);
+	(void)t;
+	mux_child_kill(kid->child, SIGKILL);
 }
 
 void
-proc_reap_stop(struct kids *kids)
+kids_add(struct mux_loop *loop, struct kids *kids, pid_t pid,
+    struct kid **slot)
 {
-	while (!LIST_EMPTY(kids))
-		kid_free(LIST_FIRST(kids));
+	struct kid *kid = calloc(1, sizeof(*kid));
+
+	if (kid == NULL || mux_timer_new(loop, on_kill, kid,
+	    &kid->kill) != 0 ||
+	    mux_child_watch(loop, pid, on_kid, kid, &kid->child) != 0) {
+		if (kid != NULL)
+			mux_timer_free(kid->kill);
+		free(kid);
+		return;
+	}
+	kid->loop = loop;
+	kid->all = kids;
+	kid->slot = slot;
+	if (slot != NULL)
+		*slot = kid;
+	LIST_INSERT_HEAD(&kids->head, kid, next);
+}
+
+void
+kids_leave(struct kid *kid, bool cut)
+{
+	if (kid == NULL)
+		return;
+	if (kid->slot != NULL)
+		*kid->slot = NULL;
+	kid->slot = NULL;
+	kid->left = true;
+	kid->all->n_left++;
+	if (!cut)
+		return;
+	mux_child_kill(kid->child, SIGTERM);
+	mux_timer_at(kid->kill, mux_loop_now(kid->loop) + KILL_NS);
+}
+
+void
+kids_release(struct kids *kids, bool cut)
+{
+	struct kid *kid;
+
+	while ((kid = LIST_FIRST(&kids->head)) != NULL) {
+		if (cut)
+			mux_child_kill(kid->child, SIGTERM);
+		kid_free(kid);
+	}
 }

@@ -1,10 +1,12 @@
 /*
  * proc.h - this process among others: its limit of descriptors, the command
- * that serve runs, and children that others started.
+ * that serve runs, and the programs that addresses with exec: started.
  */
 #ifndef PROC_H
 #define PROC_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include <bsd/sys/queue.h>
@@ -14,7 +16,11 @@ struct mux_why;
 struct proc;
 struct kid;
 
-LIST_HEAD(kids, kid);
+/* Children of exec: that run. */
+struct kids {
+	LIST_HEAD(, kid) head;
+	size_t n_left;		/* whose connection has ended */
+};
 
 /* The soft limit of descriptors becomes the hard one. */
 void proc_raise_nofile(void);
@@ -28,8 +34,13 @@ int proc_run(struct mux_loop *, char *const *argv, const char *addr, proc_cb *,
 void proc_kill(struct proc *, int signo);
 void proc_free(struct proc *);		/* leaves the command alone */
 
-/* A child that nobody waits for, of exec:, is not to become a zombie. */
-void proc_reap(struct mux_loop *, struct kids *, pid_t);
-void proc_reap_stop(struct kids *);
+void kids_init(struct kids *);
+/* Waits for a child.  *slot, if there is one, is the kid while it runs. */
+void kids_add(struct mux_loop *, struct kids *, pid_t, struct kid **slot);
+/* Its connection is over; one that was cut off is told to end, too: what it
+ * does nobody will see.  NULL is fine. */
+void kids_leave(struct kid *, bool cut);
+/* Waits no longer; all that run are told to end, if they were cut off. */
+void kids_release(struct kids *, bool cut);
 
 #endif

@@ -19,11 +19,16 @@
 #include "reach.h"
 #include "targets.h"
 
+/* A stream costs a slot until its program has ended: else who opens and
+ * resets could start any number. */
+#define MAX_LEFT	1024
+
 struct job {
 	struct flow flow;
 	struct reach *env;
 	struct mux_dial *dial;
 	struct mux_addr *addr;
+	struct kid *kid;	/* of exec:, while it runs */
 	unsigned n_allowed, n_denied;	/* candidates */
 	bool named;
 	char target[];
@@ -33,7 +38,7 @@ void
 reach_init(struct reach *env)
 {
 	TAILQ_INIT(&env->flows);
-	LIST_INIT(&env->kids);
+	kids_init(&env->kids);
 	env->n_flows = 0;
 }
 
@@ -49,9 +54,11 @@ drop_dial(struct job *job)
 	job->flow.phase = NULL;
 }
 
+/* `cut`: the target was not heard to its end. */
 static void
-job_free(struct job *job)
+job_free(struct job *job, bool cut)
 {
+	kids_leave(job->kid, cut);
 	TAILQ_REMOVE(&job->env->flows, &job->flow, next);
 	job->env->n_flows--;
 	drop_dial(job);
@@ -67,7 +74,8 @@ on_end(struct mux_relay *r, const struct mux_relay_end *end, void *arg)
 
 	(void)r;
 	flow_say_end(&job->flow, SAY_NOTE, end);
-	job_free(job);
+	/* Nobody wanting to hear more (STOP) is a clean end, too. */
+	job_free(job, strcmp(end->how, "fin") != 0);
 	env->ended(env->arg);
 }
 
@@ -169,7 +177,8 @@ on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 	}
 	drop_dial(job);
 	if (ends->child > 0)
-		proc_reap(job->env->loop, &job->env->kids, ends->child);
+		kids_add(job->env->loop, &job->env->kids, ends->child,
+		    &job->kid);
 	if ((err = mux_relay_connect(relay, ends)) == 0)
 		return;
 	reset_ends(ends);
@@ -191,6 +200,12 @@ job_start(struct job *job, const struct mux_open *open)
 	    &job->addr, &job->named, &why);
 	if (code != MUX_OK) {
 		mux_relay_refuse(relay, code, why.text);
+		return;
+	}
+	if (mux_addr_scheme(job->addr) == MUX_EXEC &&
+	    job->env->kids.n_left >= MAX_LEFT) {
+		mux_relay_refuse(relay, MUX_REFUSED, "too many programs of "
+		    "streams that have ended still run");
 		return;
 	}
 	job->flow.phase = "connecting to the target";
@@ -231,7 +246,7 @@ reach_release(struct reach *env)
 
 	while ((f = TAILQ_FIRST(&env->flows)) != NULL) {
 		mux_relay_free(f->relay);
-		job_free((struct job *)f);
+		job_free((struct job *)f, true);
 	}
-	proc_reap_stop(&env->kids);
+	kids_release(&env->kids, false);
 }

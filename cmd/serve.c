@@ -7,6 +7,8 @@
  * Invariant: the loop is left only through serve_check(), when nothing is
  * left that could still be finished, or by an abort.
  */
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -117,7 +119,8 @@ on_abort(void *arg)
 
 	if (is_running(s))
 		proc_kill(s->proc, SIGKILL);
-	mux_loop_stop(s->loop, CMD_FAIL);
+	/* That of a command that has ended is the status. */
+	mux_loop_stop(s->loop, s->proc_done ? s->status : CMD_FAIL);
 }
 
 static void
@@ -134,16 +137,15 @@ on_command(int status, void *arg)
 /* ---- signals ---- */
 
 static void
-on_state(void *arg)
+on_state(FILE *out, void *arg)
 {
 	const struct serve *s = arg;
 	uint64_t now = mux_loop_now(s->loop);
 	const struct flow *f;
 
-	peers_state(&s->peers, stderr);
+	peers_state(&s->peers, out);
 	TAILQ_FOREACH(f, &s->reach.flows, next)
-		flow_state(f, now, stderr);
-	fflush(stderr);
+		flow_state(f, now, out);
 }
 
 /* Targets and rules anew; with a mistake in them the old ones stay. */
@@ -157,6 +159,7 @@ on_reload(void *arg)
 	struct opt_rest rest;
 	struct mux_why why;
 	enum opt_kind asked;
+	void *mark = opt_mark();
 	char **argv = calloc((size_t)s->argc + 1, sizeof(*argv));
 
 	if (argv == NULL)
@@ -172,11 +175,20 @@ on_reload(void *arg)
 		s->reach.targets = fresh;
 		say(SAY_INFO, "reloaded targets and rules");
 	}
+	opt_forget(mark);
 	free(argv);
 }
 
+static bool
+awaits_hello(void *arg)
+{
+	const struct serve *s = arg;
+
+	return s->peers.n_waiting > 0;
+}
+
 static const struct stop_ops stop_ops = {
-	on_drain, on_abort, on_reload, on_state
+	on_drain, on_abort, on_reload, on_state, awaits_hello
 };
 
 /* ---- the whole ---- */
@@ -186,6 +198,8 @@ on_accept(const struct mux_ends *ends, bool check, void *arg)
 {
 	struct serve *s = arg;
 
+	if (ends->child > 0)
+		kids_add(s->loop, &s->reach.kids, ends->child, NULL);
 	peers_accept(&s->peers, ends, check);
 }
 

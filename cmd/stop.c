@@ -50,8 +50,7 @@ stop_drain(struct stop *s, const char *why)
 		return;
 	s->draining = true;
 	mux_timer_at(s->idle, UINT64_MAX);
-	if (s->opts.grace != 0 &&
-	    s->opts.grace < UINT64_MAX - now - GOODBYE_NS)
+	if (s->opts.grace != 0)
 		mux_timer_at(s->grace, now + s->opts.grace + GOODBYE_NS);
 	say(SAY_INFO, "draining: %s", why);
 	life_stopping();
@@ -106,10 +105,18 @@ static void
 on_usr1(int signo, void *arg)
 {
 	struct stop *s = arg;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
 
 	(void)signo;
-	if (!s->aborted)
-		s->ops->state(s->arg);
+	if (s->aborted || (f = open_memstream(&text, &len)) == NULL)
+		return;
+	s->ops->state(f, s->arg);
+	/* In one piece: others write there, too. */
+	if (fclose(f) == 0)
+		fwrite(text, 1, len, stderr);
+	free(text);
 }
 
 static void
@@ -122,8 +129,14 @@ on_grace(struct mux_timer *t, void *arg)
 static void
 on_idle(struct mux_timer *t, void *arg)
 {
+	struct stop *s = arg;
+
 	(void)t;
-	stop_drain(arg, "idle");
+	/* Who is at the door comes in, or goes; then the clock starts anew. */
+	if (s->ops->awaits != NULL && s->ops->awaits(s->arg))
+		s->idling = false;
+	else
+		stop_drain(s, "idle");
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct mux_loop;
 struct mux_why;
@@ -20,8 +21,11 @@ struct stop_opts {
 struct stop_ops {
 	void (*drain)(const char *why, void *arg);	/* at most once */
 	void (*abort)(void *arg);	/* now; not followed by anything */
-	void (*reload)(void *arg);	/* SIGHUP */
-	void (*state)(void *arg);	/* SIGUSR1 */
+	void (*reload)(void *arg);	/* SIGHUP; may be NULL */
+	void (*state)(FILE *, void *arg);	/* SIGUSR1: lines of it */
+	/* Is somebody about to end the idleness?  Then stop_idle() will be
+	 * called once that has come to something.  May be NULL. */
+	bool (*awaits)(void *arg);
 };
 
 /* Call life_begin() first: it asks for life_death_fd().  0, or an error of

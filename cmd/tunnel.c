@@ -37,6 +37,7 @@ struct tunnel {
 	uint64_t since;
 	int status;		/* what to exit with in the end */
 	bool ready;
+	bool goodbye;		/* the connection came to an orderly end */
 };
 
 static int cmd_tunnel(int argc, char **argv);
@@ -110,19 +111,18 @@ on_timeout(struct mux_timer *timer, void *arg)
 }
 
 static void
-on_state(void *arg)
+on_state(FILE *out, void *arg)
 {
 	const struct tunnel *t = arg;
 
 	if (t->conn != NULL)
 		flow_conn_state(t->conn, 1, mux_addr_str(t->addr),
-		    mux_loop_now(t->loop) - t->since, stderr);
-	locals_state(&t->locals, stderr);
-	fflush(stderr);
+		    mux_loop_now(t->loop) - t->since, out);
+	locals_state(&t->locals, out);
 }
 
 static const struct stop_ops stop_ops = {
-	on_drain, on_abort, NULL, on_state
+	on_drain, on_abort, NULL, on_state, NULL
 };
 
 /* ---- streams ---- */
@@ -241,6 +241,7 @@ on_closed(struct mux_conn *c, int err, const struct mux_why *why, void *arg)
 	struct tunnel *t = arg;
 
 	t->status = say_closed(t, err, why);
+	t->goodbye = err == MUX_E_DONE;
 	locals_lost(&t->locals);
 	t->conn = NULL;
 	mux_conn_free(c);
@@ -280,7 +281,7 @@ on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 	}
 	say(SAY_INFO, "connected to %s", mux_addr_str(t->addr));
 	if (ends->child > 0)
-		proc_reap(t->loop, &t->kids, ends->child);
+		kids_add(t->loop, &t->kids, ends->child, NULL);
 	tap = say_on(SAY_DEBUG) || t->inout.target != NULL;
 	err = mux_conn_new(t->loop, ends, &t->cfg, tap ? &tapped_ops :
 	    &conn_ops, t, &t->conn);
@@ -348,7 +349,7 @@ tunnel_release(struct tunnel *t)
 			locals_lost(&t->locals);
 		mux_conn_free(t->conn);
 		locals_release(&t->locals);
-		proc_reap_stop(&t->kids);
+		kids_release(&t->kids, !t->goodbye);
 		stop_free(t->stop);
 		inout_stop(&t->inout);
 		mux_timer_free(t->timeout);
@@ -387,7 +388,7 @@ cmd_tunnel(int argc, char **argv)
 
 	tunnel_opts_init(&t.opts);
 	locals_init(&t.locals);
-	LIST_INIT(&t.kids);
+	kids_init(&t.kids);
 	r = tunnel_read(&t, argc, argv);
 	if (r < 0 && (r = life_begin(&t.com)) < 0) {
 		r = tunnel_run(&t);
