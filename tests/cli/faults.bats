@@ -187,9 +187,9 @@ works_still() {
 @test "no descriptors left: accept is not called in a loop" {
 	needs strace
 	target reply
-	spawn serve.out prlimit --nofile=24:24 strace -qq -o trace -e trace=accept4 \
-	    "$MUXCTL" serve -l unix:up.sock -T t=tcp:127.0.0.1:"$PORT" \
-	    --log serve.log
+	spawn serve.out prlimit --nofile=24:24 \
+	    strace -qq -o trace -e trace=accept4 "$MUXCTL" serve \
+	    -l unix:up.sock -T t=tcp:127.0.0.1:"$PORT" --log serve.log
 	await test -S up.sock
 	# Ten of those who wait are told to go: that takes many attempts.
 	shim
@@ -206,6 +206,16 @@ works() {	# ADDR TARGET
 
 @test "a thousand targets that cannot be reached leave no descriptor" {
 	faults leaks
+}
+
+@test "no large pipes left for an ordinary user: the others copy" {
+	mkdir -m 777 poor
+	cp "$MUXCTL" poor/muxctl
+	B=${B:-${MUXCTL%/*}}
+	MUXCTL=$PWD/poor/muxctl
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR"
+	cd poor
+	faults poor_user
 }
 
 # ---- peers ----

@@ -384,6 +384,52 @@ def fail(tunnel, n):
                 pass
 
 
+def n_pipes(pid):
+    links = (f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd"))
+    return sum(os.readlink(link).startswith("pipe:") for link in links) // 2
+
+
+def feed(file, data):
+    file.write(data)
+    file.flush()
+
+
+def to_and_fro(child, server, n):
+    data = random.Random(n).randbytes(n)
+    there = Task(feed, child.stdin, data)
+    assert exactly(server, n) == data
+    there.result()
+    back = Task(server.sendall, data)
+    assert child.stdout.read(n) == data
+    back.result()
+
+
+@case
+def poor_user():
+    """Whoever is not root gets 64 large pipes in all.  With more
+    connections than that, some splice, the others copy, and all work."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    tunnel = Tunnel("unix")
+    pairs = []
+    for i in range(48):
+        child = tunnel.stdio("t")
+        pairs.append((child, tunnel.targets["t"].accept()[0]))
+        to_and_fro(*pairs[-1], 1000000 + i)
+    n = n_pipes(tunnel.server.pid)
+    print(f"# {n} pipes for {len(pairs)} connections")
+    for pair in pairs:
+        to_and_fro(*pair, 500000)
+    for child, server in pairs:
+        child.stdin.close()
+        server.close()
+        assert child.wait(60) == 0
+    tunnel.close()
+    assert 0 < n < 2 * len(pairs), "all of them splice, or none"
+
+
 # ---- silence ----
 
 def impatient(data):
