@@ -63,6 +63,10 @@ tunnel_opts_check(const struct tunnel_opts *o, const struct opt_rest *rest,
 {
 	if (rest->argc > 0)
 		return say_exit(CMD_USAGE, "unexpected '%s'", rest->argv[0]);
+	/* Only a configuration file can say so. */
+	if (!o->exit_on_failure)
+		return say_exit(CMD_USAGE, "exit-on-forward-failure cannot be "
+		    "turned off");
 	if (o->local.n == 0 && o->stdio == NULL)
 		return say_exit(CMD_USAGE, "expected -L SPEC or -W TARGET");
 	if (o->stdio == NULL)

@@ -205,3 +205,9 @@ kids() {	# PID N
 	run muxctl serve --idle-exit 18446744073
 	said 125 "a duration"
 }
+
+@test "exit-on-forward-failure: what cannot be turned off does not say it is" {
+	printf '[tunnel]\nexit-on-forward-failure = no\n' >conf
+	run muxctl tunnel --config conf -L 0=t
+	said 125 "cannot be turned off"
+}

@@ -126,7 +126,7 @@ as_nobody() {	# VERB OPTION...
 	spawn fds python3 "$NET" listen-fds 1 "$MUXCTL" serve -l fd:3 \
 	    -T t=tcp:127.0.0.1:"$PORT" --ready-fd 9 9>ready
 	await test -s ready
-	works tcp:127.0.0.1:"$(cat fds)" t
+	works tcp:127.0.0.1:"$(head -n 1 fds)" t
 	run muxctl serve -l fd:77
 	said 125 "fd:77"
 }
