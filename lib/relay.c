@@ -104,7 +104,8 @@ relay_over(struct mux_relay *r, enum relay_how how, const char *text)
 {
 	assert(!relay_is_over(r));
 	r->how = (uint8_t)how;
-	if (text != NULL)
+	/* one that was doomed keeps the first reason */
+	if (text != NULL && r->text == NULL)
 		r->text = strdup(text);
 	unwatch(r);
 	rest_release(&r->rest);
@@ -131,8 +132,8 @@ relay_check(struct mux_relay *r)
 
 	if (relay_is_over(r))
 		return;
-	if (r->doom != NOT_OVER && (r->rest.len == 0 || r->sink != SINK_OPEN))
-		relay_over(r, (enum relay_how)r->doom, NULL);
+	if (r->doomed && (r->rest.len == 0 || r->sink != SINK_OPEN))
+		relay_over(r, OVER_RESET, NULL);
 	else if (sink_over && source_over)
 		relay_over(r, OVER_FIN, NULL);
 }
@@ -148,8 +149,8 @@ relay_doomed(struct mux_relay *r, enum relay_how how, const char *text)
 	if (how != OVER_RESET || r->sink != SINK_OPEN || r->rest.len == 0 ||
 	    r->broken != 0)
 		return false;
-	r->doom = (uint8_t)how;
-	r->text = strdup(text);
+	r->doomed = true;
+	r->text = text != NULL ? strdup(text) : NULL;
 	r->source = SOURCE_ENDED;
 	if (r->in_watch != r->out_watch)
 		relay_unwatch_in(r);
@@ -162,6 +163,11 @@ relay_fail(struct mux_relay *r, uint32_t code, const char *text)
 {
 	if (relay_is_over(r))
 		return;
+	/* What the peer had done before is what ended it. */
+	if (r->doomed) {
+		relay_over(r, OVER_RESET, NULL);
+		return;
+	}
 	if (r->conn != NULL)
 		mux_stream_reset(r->stream, code, text);
 	r->code = code;

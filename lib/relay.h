@@ -39,13 +39,13 @@ struct mux_relay {
 	uint32_t code;
 	uint32_t broken;		/* a reset waits for the last bytes */
 	uint8_t how;			/* enum relay_how */
-	uint8_t doom;			/* what `how` will be once R3 is out */
 	uint8_t source, sink;		/* enum source_state, sink_state */
 	uint8_t n_short;		/* splices in a row that were short */
 	bool opener : 1, accepted : 1, by_peer : 1;
 	bool stopped : 1;		/* the peer reads no more */
 	bool eof : 1;			/* the peer's END came */
 	bool bulk : 1;			/* the source is worth splicing */
+	bool doomed : 1;		/* reset once R3 is out */
 	bool finishing : 1;
 };
 

@@ -63,10 +63,9 @@ sink_check_end(struct mux_relay *r)
 {
 	int err;
 
-	if (r->doom != NOT_OVER)
+	if (r->doomed)
 		relay_check(r);
-	if (!r->eof || r->sink != SINK_OPEN || r->rest.len > 0 ||
-	    r->doom != NOT_OVER)
+	if (!r->eof || r->sink != SINK_OPEN || r->rest.len > 0 || r->doomed)
 		return;
 	r->sink = SINK_ENDED;
 	if (r->io.in != r->io.out)

@@ -32,6 +32,7 @@ struct pass {
 	struct mux_relay *relay;
 	struct mux_relay_end end;
 	bool done;
+	int rfd;			/* the relay's descriptor */
 };
 
 struct corner {
@@ -258,7 +259,7 @@ pass_open(struct corner *c, struct pass *p, uint64_t id, enum kind kind)
 	memset(p, 0, sizeof(*p));
 	pair(kind, fds);
 	app_start(&p->client, c->loop, fds[0], 1, 2);
-	e = ends_of(fds[1]);
+	e = ends_of(p->rfd = fds[1]);
 	must(mux_relay_open(c->conn, "x", &e, on_done, p, &p->relay) == 0,
 	    "relay_open");
 	turn(c);
@@ -338,6 +339,43 @@ stopped_when_reset(void)
 		turn(c);
 	}
 	is_u64(c->said[3], RESET, "and the peer learns of the reset");
+	finish(c);
+}
+
+/* Writes past the relay until its socket takes no more. */
+static void
+fill_up(struct corner *c, int fd)
+{
+	static const uint8_t junk[65536];
+	ssize_t r;
+
+	do {
+		while ((r = send(fd, junk, sizeof(junk), MSG_NOSIGNAL)) > 0)
+			continue;
+		turn(c);
+	} while (send(fd, junk, 1, MSG_NOSIGNAL) > 0);
+}
+
+/* The peer resets a stream whose last bytes nobody takes, and then the client
+ * is reset as well: it has one end, the first. */
+static void
+reset_when_doomed(void)
+{
+	static const uint8_t frame[50000];
+	struct corner *c = begin(UNIX, true);
+	struct pass p;
+
+	pass_open(c, &p, 1, TCP);
+	app_stall(&p.client, true);
+	fill_up(c, p.rfd);
+	say_long(c, DATA, 1, frame, sizeof(frame));
+	say_u32(c, RESET, 1, MUX_CANCELLED);
+	turn(c);
+	ok(!p.done, "the last bytes before a RESET wait");
+	app_reset(&p.client);
+	until(c, p.done);
+	ok(p.end.code == MUX_CANCELLED && p.end.by_peer,
+	    "who is reset twice remembers the first: %u", p.end.code);
 	finish(c);
 }
 
@@ -633,6 +671,7 @@ main(void)
 	tap_after_free();
 	reset_when_stopped();
 	stopped_when_reset();
+	reset_when_doomed();
 	drained();
 	splice_refused();
 	shared_terminal();
