@@ -288,6 +288,12 @@ figures(void)
 	mux_stream_stats(o->st, &st);
 	is_str(st.blocked, "connection paused by the peer", "all paused");
 	raw_empty(&r, RESUME, 0, 0);
+	mux_stream_stats(o->st, &st);
+	is_str(st.blocked, "", "nothing is in its way");
+	o->piece = 50000;
+	mux_session_pull(r.s, r.now);
+	mux_stream_stats(o->st, &st);
+	is_str(st.blocked, "carrier is full", "written, not sent");
 	raw_skip(&r);
 	mux_stream_stats(o->st, &st);
 	is_str(st.blocked, "no credit", "sent");

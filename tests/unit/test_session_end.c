@@ -154,6 +154,51 @@ peer_fails(void)
 	raw_free(&r);
 }
 
+/* Whose fault it was, for people. */
+static bool
+by_peer(const struct own *o)
+{
+	struct mux_stream_stats st;
+
+	mux_stream_stats(o->st, &st);
+	return o->n_reset == 1 && st.reset_by_peer;
+}
+
+static void
+whose_reset(void)
+{
+	struct mux_open open = { .size = sizeof(open), .target = "t",
+	    .target_len = 1 };
+	struct own *o[5], *late;
+	struct raw r;
+
+	for (int here = 0; here < 2; here++) {
+		raw_begin(&r, true);
+		for (int i = 0; i < 5; i++)
+			o[i] = raw_open(&r);
+		raw_u32(&r, RESET, 1, 3);
+		raw_u32(&r, ERROR, 3, 3);
+		raw_u32(&r, CREDIT, 5, 0);
+		late = own_new(&r);
+		if (mux_stream_open(r.s, &open, &own_ops, late,
+		    &late->st) != 0)
+			abort();
+		if (here)
+			mux_session_drain(r.s, SEC, r.now);
+		else
+			raw_goodbye(&r, 0, 7);
+		ok(by_peer(o[0]) && by_peer(o[1]), "RESET and ERROR are theirs");
+		ok(o[2]->n_reset == 1 && !by_peer(o[2]), "a blame is ours");
+		ok(by_peer(late) == !here, "not started: as GOODBYE is");
+		ok(by_peer(o[4]) == !here && o[3]->n_reset == 0,
+		    "as the last id says");
+		raw_note(&r, mux_session_feed_eof(r.s, r.now));
+		ok(o[3]->n_reset == 1 && !by_peer(o[3]),
+		    "a lost carrier is nobody's");
+		raw_free(&r);
+	}
+}
+
 /* ---- GOODBYE of ours ---- */
 
 static uint64_t
@@ -538,6 +583,7 @@ main(void)
 	clean();
 	peer_drains();
 	peer_fails();
+	whose_reset();
 	we_drain();
 	drain_timer();
 	drain_early();

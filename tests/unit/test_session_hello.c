@@ -310,6 +310,9 @@ legacy_limits(void)
 	struct raw r;
 
 	raw_new(&r, NULL, false);
+	raw_empty(&r, PAUSE, 0, 9);
+	raw_empty(&r, END, 0, 9);
+	is_u64(raw_stats(&r).ignored, 2, "S0: what has no use is counted");
 	put_head(head, REQUEST, 0, 9, 16 * MIB);
 	raw_bytes(&r, head, HEAD);
 	for (int i = 0; i < 16; i++)

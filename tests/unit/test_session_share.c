@@ -168,6 +168,32 @@ stutterers(void)
 	raw_free(&r);
 }
 
+/* Frames whose price is a quarter of the quantum: it is used up exactly. */
+static void
+exactly(void)
+{
+	struct own *o[3];
+	struct raw r;
+
+	raw_begin(&r, false);
+	for (unsigned i = 0; i < 3; i++) {
+		o[i] = endless(&r, 2 * i + 1, INT32_MAX - W);
+		o[i]->piece = 64 * KIB - 256;
+		o[i]->to_send = 0;
+	}
+	forget();
+	for (int i = 0; i < 3000; i++) {
+		for (unsigned k = 0; k < 3; k++) {
+			o[k]->to_send = o[k]->sent + o[k]->piece;
+			mux_stream_ready(o[k]->st);
+		}
+		turn(&r);
+	}
+	ok(about(sent_to[1], sent_to[3], 1) && about(sent_to[1], sent_to[5],
+	    1) && frames_to[1] > 900, "a quantum may be used up exactly");
+	raw_free(&r);
+}
+
 /* Every frame has its price, so that small ones do not flood the link. */
 static void
 tiny_frames(void)
@@ -560,6 +586,10 @@ calm_frames(void)
 	r.now += 101 * MS;
 	mux_session_ping(r.s, r.now);
 	is_u64(raw_stats(&r).frame_size, 256 * KIB, "large again");
+	chat(&r, 3);
+	raw_data(&r, 3, 0, 20000);
+	is_u64(raw_stats(&r).frame_size, 256 * KIB,
+	    "who turns to bulk is no reason to be calm");
 	raw_free(&r);
 }
 
@@ -570,6 +600,7 @@ main(void)
 	equals();
 	comers_and_goers();
 	stutterers();
+	exactly();
 	tiny_frames();
 	few_bytes();
 	frame_sizes();
