@@ -561,10 +561,15 @@ terminal_blocks_at_the_end(void)
 static void
 shared_terminal(void)
 {
-	pid_t pid = fork();
-	int status;
+	int status, m = posix_openpt(O_RDWR | O_NOCTTY);
+	pid_t pid;
 
-	if (pid == 0)
+	if (m < 0) {
+		ok(true, "a shared terminal # SKIP no terminals here");
+		return;
+	}
+	close(m);
+	if ((pid = fork()) == 0)
 		_exit(terminal_blocks_at_the_end() ? 0 : 1);
 	must(waitpid(pid, &status, 0) == pid, "waitpid");
 	is_u64((uint64_t)status, 0,
