@@ -370,6 +370,23 @@ tags(void)
 	TAGS("WINDOW 0", TARGET_T "\x26\0\4\0\0\0\0\0", OK, 0);
 }
 
+static void
+start_priority(const char *tag, size_t n, unsigned want, const char *what)
+{
+	struct mux_stream_stats st;
+	uint8_t p[64];
+	struct raw r;
+
+	begin(&r);
+	put_n(p, 5 + n, 4);
+	memcpy(p + 4, TARGET_T, 5);
+	memcpy(p + 9, tag, n);
+	raw_frame(&r, START, EXT, 3, p, 9 + n);
+	mux_stream_stats(r.owns->st, &st);
+	is_u64(st.priority, want, "%s", what);
+	raw_free(&r);
+}
+
 /* n entries of META, each with a key and a value of these sizes. */
 static uint32_t
 metadata(unsigned n_entries, size_t key, size_t value)
@@ -535,6 +552,11 @@ main(void)
 	opens();
 	tags();
 	meta();
+	start_priority("\x25\0\1\0\7", 5, 7, "START with priority 7");
+	start_priority("\x25\0\1\0\0", 5, 0, "START with priority 0");
+	start_priority("\x25\0\1\0\x08", 5, 3, "priority 8 is skipped");
+	start_priority("\x25\0\2\0\0\0", 6, 3, "so are two bytes");
+	start_priority("", 0, 3, "none is 3");
 	ext_blocks();
 	unknown_types();
 	explained();
