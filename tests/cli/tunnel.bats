@@ -569,7 +569,7 @@ answers() {	# ADDR
 	    .accepted and has("blocked") and has("credit_out"))'
 }
 
-@test "what a target had written before it reset arrives, also at slow readers" {
+@test "what a target had written before it reset arrives, to slow readers too" {
 	serve -T head='exec:head -c 3000000'
 	for i in 1 2 3; do
 		head -c 30000000 /dev/zero |
