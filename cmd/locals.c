@@ -6,12 +6,9 @@
  * stream, or whose target is refused, is reset; and at the limit of streams
  * nothing is accepted, so that the next ones wait in the kernel's queue.
  */
-#include <sys/socket.h>
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "home.h"
 #include "life.h"
@@ -119,17 +116,6 @@ on_end(struct mux_relay *r, const struct mux_relay_end *end, void *arg)
 	l->ended(end, l->arg);
 }
 
-void
-locals_reset_ends(const struct mux_ends *ends)
-{
-	const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
-
-	setsockopt(ends->in, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	close(ends->in);
-	if (ends->out != ends->in)
-		close(ends->out);
-}
-
 static int
 pass_open(struct locals *l, const char *target, const struct mux_ends *ends)
 {
@@ -167,7 +153,8 @@ locals_open(struct locals *l, const char *target, const struct mux_ends *ends)
 	if (err != 0) {
 		say_gated(&reset_gate, SAY_WARN, "%s -> %s: reset: %s",
 		    ends->peer, target, mux_strerror(err));
-		locals_reset_ends(ends);
+		/* An orderly end would look like an answer of no bytes. */
+		mux_ends_close(ends, true);
 		l->ended(&end, l->arg);
 	}
 	check_limit(l);

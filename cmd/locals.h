@@ -48,10 +48,6 @@ void locals_close(struct locals *);	/* accepts no more */
 /* Brings the ends, which it takes over, to the target, a text that stays. */
 void locals_open(struct locals *, const char *target, const struct mux_ends *);
 
-/* Closes so that the other side sees a reset: an orderly end would look like
- * an answer of no bytes. */
-void locals_reset_ends(const struct mux_ends *);
-
 /* The connection is gone. */
 void locals_lost(struct locals *);
 

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "flow.h"
 #include "out.h"
@@ -174,14 +173,6 @@ is_allowed(const struct peers *all, uid_t uid)
 }
 
 static void
-close_ends(const struct mux_ends *ends)
-{
-	close(ends->in);
-	if (ends->out != ends->in)
-		close(ends->out);
-}
-
-static void
 make_room(struct peers *all)
 {
 	struct peer *oldest = TAILQ_FIRST(&all->waiting);
@@ -231,14 +222,14 @@ peers_accept(struct peers *all, const struct mux_ends *ends, bool check)
 		flow_who(ends, who);
 		say_gated(&refused_gate, SAY_WARN, "refused a connection of "
 		    "%s: not in --allow-uid", who);
-		close_ends(ends);
+		mux_ends_close(ends, false);
 		return;
 	}
 	make_room(all);
 	if ((p = peer_new(all, ends)) == NULL) {
 		say_gated(&refused_gate, SAY_WARN, "refused a connection: %s",
 		    mux_strerror(MUX_E_NOMEM));
-		close_ends(ends);
+		mux_ends_close(ends, false);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&all->waiting, p, next);

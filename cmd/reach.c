@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mux_io.h"
 #include "proc.h"
@@ -151,18 +150,6 @@ refuse_dial(struct job *job, const struct mux_why *why)
 		mux_relay_refuse(relay, MUX_CONNECT_FAILED, why->text);
 }
 
-/* The stream has gone meanwhile: no clean end of an empty request. */
-static void
-reset_ends(const struct mux_ends *ends)
-{
-	const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
-
-	setsockopt(ends->in, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	close(ends->in);
-	if (ends->out != ends->in)
-		close(ends->out);
-}
-
 static void
 on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 {
@@ -181,7 +168,8 @@ on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 		    &job->kid);
 	if ((err = mux_relay_connect(relay, ends)) == 0)
 		return;
-	reset_ends(ends);
+	/* The stream has gone meanwhile: no clean end of an empty request. */
+	mux_ends_close(ends, true);
 	mux_relay_refuse(relay, MUX_REFUSED, mux_strerror(err));
 }
 

@@ -286,7 +286,7 @@ on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 	err = mux_conn_new(t->loop, ends, &t->cfg, tap ? &tapped_ops :
 	    &conn_ops, t, &t->conn);
 	if (err != 0) {
-		locals_reset_ends(ends);
+		mux_ends_close(ends, true);
 		tunnel_fail(t, say_exit(CMD_USAGE, "%s: %s",
 		    mux_addr_str(t->addr), mux_strerror(err)), "no session");
 	}

@@ -30,12 +30,22 @@ ends_init(struct mux_ends *e)
 }
 
 void
-ends_close(struct mux_ends *e)
+mux_ends_close(const struct mux_ends *e, bool reset)
 {
+	static const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	if (reset)
+		setsockopt(e->in, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	if (e->in >= 0)
 		close(e->in);
 	if (e->out >= 0 && e->out != e->in)
 		close(e->out);
+}
+
+void
+ends_close(struct mux_ends *e)
+{
+	mux_ends_close(e, false);
 	e->in = e->out = -1;
 }
 

@@ -181,6 +181,9 @@ struct mux_ends {
 	bool inherited;		/* stdio and fd: (shared descriptions) */
 	char peer[128];		/* "tcp:127.0.0.1:4711", "unix:" */
 };
+/* For ends that nobody took over.  With `reset` the other side learns of an
+ * error where its kind of socket can tell: TCP sends RST. */
+void mux_ends_close(const struct mux_ends *, bool reset);
 
 /*
  * Dials without blocking: names are looked up, each candidate is tried, first

@@ -72,7 +72,7 @@ started(const mux_ends *ends, const mux_why *why, void *arg)
 		return;
 	}
 	if (mux_relay_connect(app.relay, ends) != 0)
-		close(ends->in);
+		mux_ends_close(ends, false);
 	// Whoever has a child is told of its end, so that it is reaped.
 	if (mux_child_watch(app.loop.get(), ends->child,
 	    [](mux_child *, int, void *) {}, nullptr, &child) == 0)

@@ -42,15 +42,6 @@ fail(struct tunnel *t, const char *text)
 	t->over = true;
 }
 
-/* What nobody took over is still ours. */
-static void
-close_ends(const struct mux_ends *ends)
-{
-	close(ends->in);
-	if (ends->out != ends->in)
-		close(ends->out);
-}
-
 /* ---- what the library calls ---- */
 
 static void
@@ -76,7 +67,7 @@ on_accept(struct mux_listener *l, const struct mux_ends *ends, void *arg)
 	    &relay);
 	if (err != 0) {
 		fprintf(stderr, "poll_tunnel: %s\n", mux_strerror(err));
-		close_ends(ends);
+		mux_ends_close(ends, false);
 	}
 }
 
@@ -133,7 +124,7 @@ on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 	cfg.require_hello = true;
 	err = mux_conn_new(t->loop, ends, &cfg, &conn_ops, t, &t->conn);
 	if (err != 0) {
-		close_ends(ends);
+		mux_ends_close(ends, false);
 		fail(t, mux_strerror(err));
 	}
 }
