@@ -310,6 +310,13 @@ legacy_limits(void)
 	struct raw r;
 
 	raw_new(&r, NULL, false);
+	put_head(head, REQUEST, 0, 9, 16 * MIB);
+	for (size_t i = 0; i < HEAD; i++)
+		raw_bytes(&r, head + i, 1);
+	ok(r.err == 0 && mux_session_mode(r.s) == MUX_MODE_LEGACY,
+	    "the first frame may have 16 MiB");
+	raw_free(&r);
+	raw_new(&r, NULL, false);
 	raw_empty(&r, PAUSE, 0, 9);
 	raw_empty(&r, END, 0, 9);
 	is_u64(raw_stats(&r).ignored, 2, "S0: what has no use is counted");
@@ -375,6 +382,7 @@ legacy_client(void)
 	    "a plain Pong: the server speaks S0");
 	ok(mux_stream_open(r.s, &open, &own_ops, &o, &st) == MUX_E_STATE,
 	    "which has no tunnels");
+	mux_session_ping(r.s, r.now);
 	ok(!raw_next(&r, &w), "and is told nothing");
 	raw_free(&r);
 	raw_new(&r, &cfg, true);
