@@ -11,7 +11,7 @@ FUZZ_TIME ?= 60
 
 BUILD_PKGS = gcc libc6-dev pkg-config libbsd-dev libc-ares-dev
 DEMO_PKGS  = nginx-light curl
-TEST_PKGS  = bats perl jq mandoc python3 g++ clang libclang-rt-dev \
+TEST_PKGS  = bats perl jq mandoc bsdextrautils python3 g++ clang libclang-rt-dev \
 	socat haproxy openssh-server openssh-client netcat-openbsd \
 	redis-server redis-tools postgresql iperf3 tshark
 

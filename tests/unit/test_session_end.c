@@ -187,7 +187,8 @@ whose_reset(void)
 			mux_session_drain(r.s, SEC, r.now);
 		else
 			raw_goodbye(&r, 0, 7);
-		ok(by_peer(o[0]) && by_peer(o[1]), "RESET and ERROR are theirs");
+		ok(by_peer(o[0]) && by_peer(o[1]),
+		    "RESET and ERROR are theirs");
 		ok(o[2]->n_reset == 1 && !by_peer(o[2]), "a blame is ours");
 		ok(by_peer(late) == !here, "not started: as GOODBYE is");
 		ok(by_peer(o[4]) == !here && o[3]->n_reset == 0,
