@@ -4,6 +4,7 @@
  * nobody reads an end of file before all that was sent to it, and when the
  * programs have ended nothing is left over.
  */
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,12 +141,25 @@ step(struct chaos *c)
 		mux_loop_turn(c->w.loop, 0);
 }
 
+static unsigned
+n_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	must(d != NULL, "/proc/self/fd");
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
 static void
 chaos(enum kind carrier, bool copy, const char *name, unsigned n_seeds)
 {
 	struct mux_session_stats a, b;
 	static struct chaos c;
-	unsigned seed, i, left = 0;
+	unsigned seed, i, left = 0, before = n_descriptors();
 
 	memset(&c, 0, sizeof(c));
 	for (seed = 1; seed <= n_seeds; seed++) {
@@ -169,6 +183,7 @@ chaos(enum kind carrier, bool copy, const char *name, unsigned n_seeds)
 	is_u64(c.n_wrong, 0, "%s: no false end in %u streams (%u ends, "
 	    "%u resets)", name, c.n_opened, c.n_eof, c.n_failed);
 	is_u64(left, 0, "%s: nothing is left of any", name);
+	is_u64(n_descriptors(), before, "%s: no descriptor either", name);
 }
 
 int
