@@ -154,10 +154,23 @@ n_descriptors(void)
 	return n;
 }
 
-static void
-chaos(enum kind carrier, bool copy, const char *name, unsigned n_seeds)
+/* Is nothing left of the streams, and has the connection not suffered? */
+static bool
+is_clean(const struct world *w)
 {
 	struct mux_session_stats a, b;
+
+	mux_session_stats(mux_conn_session(w->a), &a);
+	mux_session_stats(mux_conn_session(w->b), &b);
+	return a.streams + b.streams + a.charge + b.charge + a.budget +
+	    b.budget == 0 && !w->a_closed && !w->b_closed;
+}
+
+/* With `cut`, one of the connections goes in the middle of it all. */
+static void
+chaos(enum kind carrier, bool copy, bool cut, const char *name,
+    unsigned n_seeds)
+{
 	static struct chaos c;
 	unsigned seed, i, left = 0, before = n_descriptors();
 
@@ -167,14 +180,15 @@ chaos(enum kind carrier, bool copy, const char *name, unsigned n_seeds)
 		world_new(&c.w, carrier, copy);
 		for (i = 0; i < N_STEPS; i++)
 			step(&c);
+		if (cut) {
+			mux_conn_free(seed % 2 == 0 ? c.w.a : c.w.b);
+			*(seed % 2 == 0 ? &c.w.a : &c.w.b) = NULL;
+		}
 		for (i = 0; i < N_LINKS; i++)
 			if (c.live[i])
 				finish_one(&c, i);
 		settle(&c.w);
-		mux_session_stats(mux_conn_session(c.w.a), &a);
-		mux_session_stats(mux_conn_session(c.w.b), &b);
-		if (a.streams + b.streams + a.charge + b.charge + a.budget +
-		    b.budget > 0 || c.w.a_closed || c.w.b_closed) {
+		if (!cut && !is_clean(&c.w)) {
 			printf("# seed %u: %s\n", seed, c.w.a_why.text);
 			left++;
 		}
@@ -193,8 +207,10 @@ main(int argc, char **argv)
 	unsigned n = argc > 1 ? (unsigned)atoi(argv[1]) : 20;
 
 	signal(SIGPIPE, SIG_IGN);
-	chaos(UNIX, false, "unix carrier", n);
-	chaos(TCP, false, "tcp carrier", n);
-	chaos(UNIX, true, "unix carrier, copied", n);
+	chaos(UNIX, false, false, "unix carrier", n);
+	chaos(TCP, false, false, "tcp carrier", n);
+	chaos(UNIX, true, false, "unix carrier, copied", n);
+	chaos(UNIX, false, true, "unix carrier that goes", n);
+	chaos(TCP, false, true, "tcp carrier that goes", n);
 	return tap_done();
 }
