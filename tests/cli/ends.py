@@ -259,6 +259,8 @@ class Tunnel:
             list(all_below(self.client.pid))
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        if self.server:
+            self.server.wait(60)  # only then its socket answers nobody
 
     def close(self):
         """Everything that was opened has ended, or this takes too long."""
