@@ -9,7 +9,7 @@ DESTDIR	?=
 B	?= $(if $(SAN),build-san,build)
 FUZZ_TIME ?= 60
 
-BUILD_PKGS = gcc libc6-dev pkg-config libbsd-dev libc-ares-dev
+BUILD_PKGS = gcc libc6-dev pkg-config libbsd-dev libc-ares-dev libjansson-dev
 DEMO_PKGS  = nginx-light curl
 TEST_PKGS  = bats perl jq mandoc bsdextrautils python3 g++ clang libclang-rt-dev \
 	socat haproxy openssh-server openssh-client netcat-openbsd \
@@ -26,6 +26,8 @@ MAKEFLAGS += --no-print-directory
 # Asked when first needed: `make deps all` may have to install pkg-config.
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell pkg-config --cflags libbsd libcares))$(PC_CFLAGS)
 PC_LIBS	= $(eval PC_LIBS := $$(shell pkg-config --libs libbsd libcares))$(PC_LIBS)
+# Only the program reads JSON.
+JSON_LIBS = $(eval JSON_LIBS := $$(shell pkg-config --libs jansson))$(JSON_LIBS)
 WARN	= -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Werror=implicit-function-declaration \
 	$(if $(WERROR),-Werror)
@@ -123,7 +125,8 @@ $(LOAD): $(addsuffix .o,$(call tests,bench/*.c))
 $(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
 $(TOOL) $(LOAD) $(UNIT) $(SIM) $(FUZZ) $(HELPERS): $(LIBA)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/cmd.a,$^) $(LIBA) $(PC_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/cmd.a,$^) $(LIBA) \
+	    $(PC_LIBS) $(if $(filter $(TOOL) $(CMDUNIT) $(FUZZ),$@),$(JSON_LIBS))
 $(PRELOAD): $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -106,6 +106,10 @@ on_open(struct mux_conn *c, struct mux_stream *st, const struct mux_open *o,
 	struct peer *p = arg;
 
 	p->n_streams++;
+	if (o->target == NULL) {
+		mux_stream_refuse(st, MUX_UNSUPPORTED, "expected a target");
+		return;
+	}
 	reach_open(p->all->reach, c, p->no, p->who, st, o);
 }
 

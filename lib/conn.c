@@ -298,6 +298,18 @@ on_open(struct mux_session *s, struct mux_stream *st,
 }
 
 static void
+on_call(struct mux_session *s, struct mux_call *call,
+    const struct mux_request *q, void *arg)
+{
+	struct mux_conn *c = arg;
+
+	(void)s;
+	/* As for the tap: its owner may have gone. */
+	if (c->ops->call != NULL)
+		c->ops->call(c, call, q, c->arg);
+}
+
+static void
 on_drain(struct mux_session *s, void *arg)
 {
 	struct mux_conn *c = arg;
@@ -327,22 +339,20 @@ on_tap(struct mux_session *s, const struct mux_tap *tap, void *arg)
 		c->ops->tap(c, tap, c->arg);
 }
 
-static const struct mux_session_ops plain_ops = {
-	.size = sizeof(plain_ops),
-	.ready = on_ready,
-	.open = on_open,
-	.drain = on_drain,
-	.wake = on_wake,
-};
-
-static const struct mux_session_ops tapped_ops = {
-	.size = sizeof(tapped_ops),
-	.ready = on_ready,
-	.open = on_open,
-	.drain = on_drain,
-	.wake = on_wake,
-	.tap = on_tap,
-};
+/* The session asks what there is, and does without the rest. */
+static void
+hear(struct mux_conn *c)
+{
+	c->heard = (struct mux_session_ops){
+		.size = sizeof(c->heard),
+		.ready = on_ready,
+		.open = on_open,
+		.call = c->ops->call != NULL ? on_call : NULL,
+		.drain = on_drain,
+		.wake = on_wake,
+		.tap = c->ops->tap != NULL ? on_tap : NULL
+	};
+}
 
 /* ---- public ---- */
 
@@ -401,6 +411,7 @@ conn_alloc(struct mux_loop *loop, const struct mux_conn_ops *ops, void *arg)
 	c->loop = loop;
 	c->ops = ops;
 	c->arg = arg;
+	hear(c);
 	c->timer_at = NEVER;
 	duplex_init(&c->io);
 	pipe_init(&c->in_pipe);
@@ -420,8 +431,8 @@ conn_start(struct mux_conn *c, const struct mux_ends *ends,
 	if (err == 0)
 		err = mux_timer_new(c->loop, on_timer, c, &c->timer);
 	if (err == 0)
-		err = mux_session_new(cfg, c->ops->tap != NULL ? &tapped_ops :
-		    &plain_ops, c, mux_loop_now(c->loop), &c->session);
+		err = mux_session_new(cfg, &c->heard, c, mux_loop_now(c->loop),
+		    &c->session);
 	if (err == 0 && duplex_take(&c->io, ends) != 0)
 		err = MUX_E_IO;
 	if (err == 0)

@@ -23,6 +23,7 @@ struct mux_conn {
 	struct mux_session *session;
 	const struct mux_conn_ops *ops;
 	void *arg;
+	struct mux_session_ops heard;
 	struct duplex io;
 	struct mux_watch *in_watch, *out_watch;	/* equal: one socket */
 	struct mux_timer *timer;

@@ -248,12 +248,12 @@ start_judge(const struct mux_session *s, const struct start *a)
 		return MUX_UNKNOWN_METHOD;
 	if (a->code != 0)
 		return a->code;
-	if (a->mode != 0 && (a->mode != MODE_ONE_WAY || !calls))
+	if (a->mode != 0 && a->mode != MODE_ONE_WAY)
 		return MUX_UNSUPPORTED;
 	if (a->target.n > TARGET_MAX || (a->target.n > 0 &&
 	    memchr(a->target.p, 0, a->target.n) != NULL))
 		return MUX_INVALID_PAYLOAD;
-	if (a->target.n == 0 && (!calls || (!a->method && a->parent == 0)))
+	if (a->target.n == 0 && !a->method && a->parent == 0)
 		return MUX_INVALID_PAYLOAD;
 	/* slots are held until the work is gone, ids are not (mux(7)) */
 	if (s->peer_slots > s->cfg.max_streams)

@@ -99,6 +99,13 @@ typedef void mux_child_cb(struct mux_child *, int status, void *arg);
 int mux_child_watch(struct mux_loop *, pid_t pid, mux_child_cb *, void *arg,
     struct mux_child **out);
 void mux_child_free(struct mux_child *);	/* stops watching only */
+/* What it used, itself and the children it waited for; inside the callback.
+ * The peak of memory counts what it had before it started its program. */
+struct mux_usage {
+	uint64_t utime, stime;	/* ns */
+	uint64_t maxrss;	/* bytes */
+};
+void mux_child_usage(const struct mux_child *, struct mux_usage *);
 pid_t mux_child_pid(const struct mux_child *);
 int mux_child_kill(struct mux_child *, int signo);	/* by pidfd */
 
@@ -231,6 +238,8 @@ struct mux_conn_ops {
 	void (*ready)(struct mux_conn *, void *arg);
 	void (*open)(struct mux_conn *, struct mux_stream *,
 	    const struct mux_open *, void *arg);
+	void (*call)(struct mux_conn *, struct mux_call *,
+	    const struct mux_request *, void *arg);
 	void (*drain)(struct mux_conn *, void *arg);
 	void (*tap)(struct mux_conn *, const struct mux_tap *, void *arg);
 	/*
@@ -295,6 +304,55 @@ void mux_relay_refuse(struct mux_relay *, uint32_t code, const char *text);
 void mux_relay_free(struct mux_relay *);
 struct mux_stream *mux_relay_stream(const struct mux_relay *);
 
+/* ---- inlets and outlets: one descriptor at the end of a body ---- */
+
+/*
+ * From a descriptor into the body of a call, or a stream.  ready() is the
+ * owner's cue for mux_call_ready(); it then asks from its own fill().  A read
+ * that fails is told once by failed(), never as an end.  Both run from the
+ * loop, not from within a function of the inlet.
+ */
+struct mux_inlet;
+struct mux_inlet_ops {
+	size_t size;
+	void (*ready)(struct mux_inlet *, void *arg);
+	void (*failed)(struct mux_inlet *, int err, void *arg);	/* errno */
+};
+/* Takes over the descriptor on success.  `inherited`: others share it, so it
+ * is not made nonblocking for them. */
+int mux_inlet_new(struct mux_loop *, int fd, bool inherited,
+    const struct mux_inlet_ops *, void *arg, struct mux_inlet **out);
+/* For fill(): up to max bytes; sets MUX_FILL_END when the end was read. */
+size_t mux_inlet_fill(struct mux_inlet *, void *buf, size_t max,
+    unsigned *flags);
+uint64_t mux_inlet_bytes(const struct mux_inlet *);	/* read so far */
+void mux_inlet_free(struct mux_inlet *);	/* closes it */
+
+/*
+ * From data() into a descriptor.  What it does not take at once waits, as
+ * much as the credit of the body allows.
+ */
+struct mux_outlet;
+struct mux_outlet_ops {
+	size_t size;
+	/* n bytes that waited have left: the owner consumes them. */
+	void (*left)(struct mux_outlet *, size_t n, void *arg);
+	/* After mux_outlet_end(): all has left, and it is closed. */
+	void (*ended)(struct mux_outlet *, void *arg);
+	/* Nothing can be written any more (EPIPE: nobody reads).  Bytes that
+	 * wait and all that come count as having left. */
+	void (*failed)(struct mux_outlet *, int err, void *arg);
+};
+int mux_outlet_new(struct mux_loop *, int fd, bool inherited,
+    const struct mux_outlet_ops *, void *arg, struct mux_outlet **out);
+/* How many of the n bytes have left already, or MUX_E_NOMEM and none is
+ * kept. */
+ssize_t mux_outlet_write(struct mux_outlet *, const void *p, size_t n);
+void mux_outlet_end(struct mux_outlet *);
+size_t mux_outlet_waiting(const struct mux_outlet *);
+uint64_t mux_outlet_bytes(const struct mux_outlet *);	/* written so far */
+void mux_outlet_free(struct mux_outlet *);	/* closes it */
+
 /* ---- child processes ---- */
 
 /*
@@ -311,6 +369,13 @@ struct mux_spawn {
 };
 /* 0 and *pid, or MUX_E_IO and *why (exec errors included). */
 int mux_spawn(const struct mux_spawn *, pid_t *pid, struct mux_why *why);
+/*
+ * The same with pipes of our own for 0 and 1, and for 2 too if err is not
+ * NULL; s->fds counts only for the others.  ends->in reads what the program
+ * writes, ends->out writes what it reads.
+ */
+int mux_spawn_piped(const struct mux_spawn *, struct mux_ends *ends, int *err,
+    struct mux_why *why);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

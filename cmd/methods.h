@@ -1,0 +1,58 @@
+/*
+ * methods.h - what serve answers to: the names of -m, -x, -M, --worker and
+ * the built-in mux.*.  A registry only; running them is dispatch.c's.
+ */
+#ifndef METHODS_H
+#define METHODS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mux_why;
+struct methods;
+struct work_ops;
+
+enum method_kind {
+	METHOD_SHELL,		/* -m: sh -c */
+	METHOD_PROGRAM,		/* -x, -M */
+	METHOD_WORKER,		/* --worker */
+	METHOD_BUILTIN		/* mux.* */
+};
+
+struct method {
+	char *name;		/* any bytes but NUL, UTF-8 or not */
+	enum method_kind kind;
+	const struct work_ops *ops;	/* how it is run */
+	char **argv;		/* the program and its first arguments; built-in: NULL */
+	char *line;		/* as it was given; for --describe */
+	char *about;		/* "# muxctl: TEXT" of a script, or NULL */
+	bool own_uid;		/* built-in: only for the server's own uid */
+	uint64_t timeout;	/* ns of a call; 0 = none, UINT64_MAX = the general one */
+	int64_t jobs, queue;	/* its own limits; -1 = only the general ones */
+	/* Kept by dispatch.c: */
+	size_t n_running, n_queued;
+	void *pool;		/* worker.c: its processes, or NULL */
+};
+
+struct methods *methods_new(void);	/* with the built-ins; NULL = no memory */
+/* Counted: a call in hand keeps the methods it was found in. */
+struct methods *methods_ref(struct methods *);
+void methods_unref(struct methods *);
+
+/* word is NAME=TEXT.  0, or an error of mux.h and *why: no '=', an empty or
+ * duplicate name, mux.*, an unclosed quote. */
+int methods_add(struct methods *, enum method_kind, const char *word,
+    struct mux_why *why);
+/* Every executable in dir with a name of [A-Za-z0-9_.-]+. */
+int methods_add_dir(struct methods *, const char *dir, struct mux_why *why);
+/* --limit NAME=jobs:N,queue:N,timeout:D.  After the methods were added. */
+int methods_limit(struct methods *, const char *word, struct mux_why *why);
+
+/* NULL: there is none. */
+struct method *methods_find(struct methods *, const char *name, size_t len);
+/* Sorted by name; prev NULL gives the first, NULL comes at the end. */
+struct method *methods_next(struct methods *, struct method *prev);
+bool methods_any(const struct methods *);	/* besides the built-ins */
+
+#endif

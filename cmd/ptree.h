@@ -1,0 +1,58 @@
+/*
+ * ptree.h - process trees: a program that we started, and everything that it
+ * started in turn, to the last one (E5, R10 of the design).  Used for methods,
+ * workers and exec: targets.
+ *
+ * The process is a "child subreaper": what loses its parent becomes our
+ * child.  An orphan belongs to the tree whose session it is in, or whose mark
+ * (PTREE_MARK=...) is in its environment; one that cannot be told apart is
+ * ended when the last tree that ran when it was found has ended.
+ */
+#ifndef PTREE_H
+#define PTREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mux_loop;
+struct mux_spawn;
+struct mux_ends;
+struct mux_usage;
+struct mux_why;
+struct ptrees;
+struct ptree;
+
+int ptrees_new(struct mux_loop *, struct ptrees **out, struct mux_why *);
+/* Kills what is left. */
+void ptrees_free(struct ptrees *);
+size_t ptrees_count(const struct ptrees *);	/* trees with processes */
+
+struct ptree_ops {
+	/* The program itself has ended; status as from waitpid(). */
+	void (*exited)(struct ptree *, int status, const struct mux_usage *,
+	    void *arg);
+	/* Nothing is left of it.  Comes last, after exited(); the tree is
+	 * freed after it. */
+	void (*gone)(struct ptree *, void *arg);
+};
+
+/*
+ * Starts it, in a session of its own, with pipes (as mux_spawn_piped()).
+ * 0, or an error of mux.h and *why; then nothing was started.
+ */
+int ptree_start(struct ptrees *, const struct mux_spawn *,
+    struct mux_ends *ends, int *err_fd, const struct ptree_ops *, void *arg,
+    struct ptree **out, struct mux_why *why);
+pid_t ptree_pid(const struct ptree *);
+/*
+ * Ends all of it: TERM now, KILL after `after` ns (0: KILL now).  May be
+ * called again with a shorter time.
+ */
+void ptree_kill(struct ptree *, uint64_t after);
+/* The owner goes: no callback comes any more, what runs is ended as by
+ * ptree_kill(). */
+void ptree_leave(struct ptree *, uint64_t after);
+
+#endif
