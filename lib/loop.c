@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <bsd/sys/queue.h>
@@ -66,6 +67,7 @@ struct mux_child {
 	struct mux_watch *watch;
 	mux_child_cb *cb;
 	void *arg;
+	struct mux_usage usage;	/* once it was reaped */
 	pid_t pid;
 	int pidfd;
 };
@@ -606,21 +608,50 @@ status_of(const siginfo_t *si)
 	}
 }
 
+/* What waitid(2) fills in: that of libc has wider times on some machines. */
+struct kernel_usage {
+	struct { long sec, usec; } utime, stime;
+	long maxrss, rest[13];
+};
+
+static uint64_t
+ns_of(long sec, long usec)
+{
+	return (uint64_t)sec * NS_PER_S + (uint64_t)usec * (NS_PER_MS / 1000);
+}
+
+/*
+ * The call of the kernel tells what the child used, that of libc does not.
+ * >0: reaped, 0: not yet, -1: it is not ours any more.
+ */
+static int
+reap(struct mux_child *c, int *status)
+{
+	siginfo_t si = { 0 };
+	struct kernel_usage used;
+
+	if (syscall(SYS_waitid, P_PIDFD, c->pidfd, &si, WEXITED | WNOHANG,
+	    &used) != 0)
+		return -1;
+	if (si.si_pid == 0)
+		return 0;
+	*status = status_of(&si);
+	c->usage.utime = ns_of(used.utime.sec, used.utime.usec);
+	c->usage.stime = ns_of(used.stime.sec, used.stime.usec);
+	c->usage.maxrss = (uint64_t)used.maxrss * 1024;
+	return 1;
+}
+
 static void
 on_pidfd(struct mux_watch *w, unsigned ready, void *arg)
 {
 	struct mux_child *c = arg;
 	int status = -1;	/* somebody else has reaped it */
-	siginfo_t si;
 
 	(void)ready;
-	si.si_pid = 0;
-	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG) == 0) {
-		if (si.si_pid == 0) {
-			mux_watch_clear(w, MUX_READABLE);
-			return;
-		}
-		status = status_of(&si);
+	if (reap(c, &status) == 0) {
+		mux_watch_clear(w, MUX_READABLE);
+		return;
 	}
 	mux_watch_free(w);
 	c->watch = NULL;
@@ -665,6 +696,12 @@ mux_child_free(struct mux_child *c)
 	mux_watch_free(c->watch);
 	close(c->pidfd);
 	free(c);
+}
+
+void
+mux_child_usage(const struct mux_child *c, struct mux_usage *out)
+{
+	*out = c->usage;
 }
 
 pid_t

@@ -99,8 +99,9 @@ typedef void mux_child_cb(struct mux_child *, int status, void *arg);
 int mux_child_watch(struct mux_loop *, pid_t pid, mux_child_cb *, void *arg,
     struct mux_child **out);
 void mux_child_free(struct mux_child *);	/* stops watching only */
-/* What it used, itself and the children it waited for; inside the callback.
- * The peak of memory counts what it had before it started its program. */
+/* What it used, itself and the children it waited for; in the callback or
+ * after it, until then 0.  The peak of memory counts what it had before it
+ * started its program. */
 struct mux_usage {
 	uint64_t utime, stime;	/* ns */
 	uint64_t maxrss;	/* bytes */
@@ -372,7 +373,8 @@ int mux_spawn(const struct mux_spawn *, pid_t *pid, struct mux_why *why);
 /*
  * The same with pipes of our own for 0 and 1, and for 2 too if err is not
  * NULL; s->fds counts only for the others.  ends->in reads what the program
- * writes, ends->out writes what it reads.
+ * writes, ends->out writes what it reads; ends->child is its pid.  Our ends
+ * do not block, the program's do.
  */
 int mux_spawn_piped(const struct mux_spawn *, struct mux_ends *ends, int *err,
     struct mux_why *why);

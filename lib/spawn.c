@@ -1,12 +1,15 @@
 /*
- * spawn.c - starts a program, and nothing else: no shell, no waiting, no
- * pipes; those are its callers'.  It leaves the work between fork and exec to
- * posix_spawn(3), which shares our memory until the exec: cheap with much
- * memory, and an error of exec is simply what it returns.
+ * spawn.c - starts a program, with pipes if that is asked for, and nothing
+ * else: no shell, no waiting; those are its callers'.  It leaves the work
+ * between fork and exec to posix_spawn(3), which shares our memory until the
+ * exec: cheap with much memory, and an error of exec is simply what it
+ * returns.
  *
- * Invariant: what starts has default signals, an empty mask and no
- * descriptor but 0, 1 and 2.
+ * Invariants: what starts has default signals, an empty mask and no
+ * descriptor but 0, 1 and 2.  No end of a pipe is in both processes, so an
+ * end that is closed is seen at the other.
  */
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ends.h"
 #include "int.h"
 #include "mux_io.h"
 #include "sock.h"
@@ -139,5 +143,61 @@ mux_spawn(const struct mux_spawn *s, pid_t *pid, struct mux_why *why)
 	if (err != 0)
 		return failed(s, err, why);
 	*pid = child;
+	return 0;
+}
+
+/* ---- with pipes ---- */
+
+/* Ours does not block; theirs does, as programs expect. */
+static int
+make_pipe(int fds[2], int ours)
+{
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return errno;
+	if (fcntl(fds[ours], F_SETFL, O_NONBLOCK) != 0)
+		return errno;
+	return 0;
+}
+
+static void
+close_side(int pipes[3][2], const int side[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (pipes[i][side[i]] >= 0)
+			close(pipes[i][side[i]]);
+}
+
+int
+mux_spawn_piped(const struct mux_spawn *s, struct mux_ends *ends, int *errfd,
+    struct mux_why *why)
+{
+	static const int ours[3] = { 1, 0, 0 }, theirs[3] = { 0, 1, 1 };
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	int err, i, n = errfd != NULL ? 3 : 2;
+	struct mux_spawn piped;
+	pid_t pid;
+
+	if (s->size < sizeof(*s) || s->argv == NULL || s->argv[0] == NULL)
+		return mux_spawn(s, &pid, why);
+	piped = *s;
+	for (err = 0, i = 0; i < n && err == 0; i++) {
+		err = make_pipe(pipes[i], ours[i]);
+		piped.fds[i] = pipes[i][theirs[i]];
+	}
+	err = err != 0 ? failed(s, err, why) : mux_spawn(&piped, &pid, why);
+	close_side(pipes, theirs);
+	if (err != 0) {
+		close_side(pipes, ours);
+		return err;
+	}
+	ends_init(ends);
+	ends->in = pipes[1][0];
+	ends->out = pipes[0][1];
+	ends->child = pid;
+	strlcpy(ends->peer, s->argv[0], sizeof(ends->peer));
+	if (errfd != NULL)
+		*errfd = pipes[2][0];
 	return 0;
 }

@@ -2,6 +2,7 @@
  * loop.c on real descriptors: cached readiness, what may be freed when, the
  * order within a turn, signals and children.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -596,6 +597,7 @@ test_signals(void)
 }
 
 static int n_child, child_status;
+static struct mux_usage child_usage;
 
 static void
 on_child(struct mux_child *c, int status, void *arg)
@@ -603,9 +605,31 @@ on_child(struct mux_child *c, int status, void *arg)
 	(void)arg;
 	n_child++;
 	child_status = status;
+	mux_child_usage(c, &child_usage);
 	mux_child_free(c);
 }
 
+#define BURN_NS		(30 * NS_PER_MS)
+#define BURN_BYTES	(32u * 1024u * 1024u)
+
+/* Uses so much time, itself and in the kernel, and so much memory. */
+static void
+burn(void)
+{
+	volatile char *p = malloc(BURN_BYTES);
+	struct rusage used;
+	size_t i;
+
+	for (i = 0; p != NULL && i < BURN_BYTES; i += 1024)
+		p[i] = 1;
+	do {
+		close(-1);
+		getrusage(RUSAGE_SELF, &used);
+	} while (used.ru_utime.tv_usec < (long)(BURN_NS / 1000) ||
+	    used.ru_stime.tv_usec < (long)(BURN_NS / 1000));
+}
+
+/* Exits with the code; -1 does nothing for ever, 99 works before. */
 static struct mux_child *
 child(int code)
 {
@@ -615,6 +639,8 @@ child(int code)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		if (code == 99)
+			burn();
 		if (code >= 0)
 			_exit(code);
 		for (;;)
@@ -673,6 +699,30 @@ test_children(void)
 	    "no such process");
 }
 
+static void
+test_usage(void)
+{
+	struct mux_child *c;
+
+	c = child(99);
+	mux_child_usage(c, &child_usage);
+	ok(child_usage.utime == 0 && child_usage.maxrss == 0,
+	    "nothing is known of one that runs");
+	wait_child();
+	ok(child_usage.utime >= BURN_NS && child_usage.utime < 60 * NS_PER_S,
+	    "its time");
+	ok(child_usage.stime >= BURN_NS && child_usage.stime < 60 * NS_PER_S,
+	    "its time in the kernel");
+	ok(child_usage.maxrss >= BURN_BYTES &&
+	    child_usage.maxrss < UINT64_C(64) * BURN_BYTES, "its memory");
+
+	c = child(5);
+	ok(waitpid(mux_child_pid(c), NULL, 0) > 0, "reaped by another");
+	wait_child();
+	ok(child_usage.utime == 0 && child_usage.stime == 0 &&
+	    child_usage.maxrss == 0, "nothing is known of it");
+}
+
 int
 main(void)
 {
@@ -691,6 +741,7 @@ main(void)
 	test_nested();
 	test_signals();
 	test_children();
+	test_usage();
 	mux_loop_free(loop);
 	mux_loop_free(NULL);
 	return tap_done();

@@ -3,6 +3,7 @@
  * not.  Run with "report" this program is the child and tells what it found.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 
 #include "int.h"
@@ -32,7 +33,7 @@ static int
 report(int argc, char **argv)
 {
 	char cwd[PATH_MAX];
-	int fd, i;
+	int fd, i, n_nonblock = 0;
 
 	printf("fds=");
 	for (fd = 0; fd < 300; fd++)
@@ -40,6 +41,9 @@ report(int argc, char **argv)
 			printf("%d,", fd);
 	printf(" ");
 	report_signals();
+	for (i = 0; i < 3; i++)
+		n_nonblock += (fcntl(i, F_GETFL) & O_NONBLOCK) != 0;
+	printf("nonblock=%d ", n_nonblock);
 	printf("leader=%d cwd=%s ", getsid(0) == getpid(),
 	    getcwd(cwd, sizeof(cwd)));
 	printf("env=%s", getenv("MUX_TEST") != NULL ? getenv("MUX_TEST") : "");
@@ -219,6 +223,153 @@ test_same(void)
 	close(save);
 }
 
+/* Reads what comes until the end; the descriptor does not block. */
+static const char *
+read_all(int fd)
+{
+	static char text[PATH_MAX];
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) != 0) {
+		if (n > 0)
+			len += (size_t)n;
+		else
+			need(errno == EAGAIN && poll(&pfd, 1, -1) == 1, "poll");
+	}
+	text[len] = '\0';
+	return text;
+}
+
+static bool
+is_ours(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 &&
+	    fcntl(fd, F_GETFD) == FD_CLOEXEC;
+}
+
+static int
+status_of(pid_t pid)
+{
+	int status;
+
+	need(waitpid(pid, &status, 0) == pid, "waitpid");
+	return status;
+}
+
+static void
+test_piped(void)
+{
+	char *argv[] = { "sh", "-c", "cat; echo bad >&2; exec \"$0\" report",
+	    (char *)(uintptr_t)self, NULL };
+	struct mux_spawn s = { .size = sizeof(s), .argv = argv,
+	    .fds = { 100, 100, 100 } };
+	struct mux_ends ends;
+	const char *text;
+	int before = n_fds(), err = -1;
+
+	need(mux_spawn_piped(&s, &ends, &err, &why) == 0, why.text);
+	ok(ends.child > 0 && ends.in != ends.out && !ends.inherited &&
+	    ends.kind == MUX_ENDS_ANY, "two pipes and a child");
+	is_str(ends.peer, "sh", "its name");
+	ok(is_ours(ends.in) && is_ours(ends.out) && is_ours(err),
+	    "our ends do not block, and are closed by exec");
+	need(write(ends.out, "some", 4) == 4, "write");
+	close(ends.out);
+	text = read_all(ends.in);
+	ok(strncmp(text, "some", 4) == 0, "the end of its input is seen");
+	ok(has(text, "fds=0,1,2, "), "no descriptors but 0-2");
+	ok(has(text, "nonblock=0 "), "its ends block");
+	is_str(read_all(err), "bad\n", "its errors");
+	close(ends.in);
+	close(err);
+	is_u64((uint64_t)status_of(ends.child), 5u << 8, "ours to wait for");
+	is_u64((uint64_t)n_fds(), (uint64_t)before, "nothing is left open");
+}
+
+/* Without a pipe for its errors they go where fds says. */
+static void
+test_two_pipes(void)
+{
+	char *argv[] = { "sh", "-c", "echo out; echo err >&2", NULL };
+	struct mux_spawn s = { .size = sizeof(s), .argv = argv,
+	    .fds = { -1, -1, -1 } };
+	struct mux_ends ends;
+	int err[2];
+
+	need(pipe2(err, O_CLOEXEC) == 0, "pipe");
+	s.fds[2] = err[1];
+	need(mux_spawn_piped(&s, &ends, NULL, &why) == 0, why.text);
+	close(err[1]);
+	is_str(read_all(ends.in), "out\n", "its output");
+	is_str(read_all(err[0]), "err\n", "its errors elsewhere");
+	close(err[0]);
+	mux_ends_close(&ends, false);
+	is_u64((uint64_t)status_of(ends.child), 0, "it ended");
+}
+
+/* Started by one that was started without 0 and 1. */
+static void
+test_low_pipes(void)
+{
+	char *argv[] = { "cat", NULL };
+	struct mux_spawn s = { .size = sizeof(s), .argv = argv,
+	    .fds = { -1, -1, -1 } };
+	int save[2], i, err;
+	struct mux_ends ends;
+
+	fflush(stdout);
+	for (i = 0; i < 2; i++) {
+		save[i] = fcntl(i, F_DUPFD_CLOEXEC, 50);
+		close(i);
+	}
+	err = mux_spawn_piped(&s, &ends, NULL, &why);
+	i = err == 0 && write(ends.out, "low", 3) == 3;
+	if (err == 0)
+		close(ends.out);
+	for (err = 0; err < 2; err++)
+		if (fcntl(err, F_GETFD) < 0)
+			dup2(save[err], err);
+	need(i, "start");
+	is_str(read_all(ends.in), "low", "pipes where 0 and 1 belong");
+	close(ends.in);
+	for (i = 0; i < 2; i++) {
+		dup2(save[i], i);
+		close(save[i]);
+	}
+	is_u64((uint64_t)status_of(ends.child), 0, "it ended");
+}
+
+static void
+test_piped_failures(void)
+{
+	char *argv[] = { "nonesuch-program", NULL };
+	struct mux_spawn s = { .size = sizeof(s), .argv = argv,
+	    .fds = { -1, -1, -1 } };
+	struct mux_ends ends = { .in = 77 };
+	int before = n_fds(), err = 78, i, n_bad = 0;
+	struct rlimit old;
+
+	ok(mux_spawn_piped(&s, &ends, &err, &why) == MUX_E_IO &&
+	    why.err == ENOENT, "%s", why.text);
+	argv[0] = NULL;
+	ok(mux_spawn_piped(&s, &ends, &err, &why) == MUX_E_INVAL, "%s",
+	    why.text);
+	argv[0] = "true";
+	for (i = 0; i < 6; i++) {
+		old = limit_fds(i);
+		n_bad += mux_spawn_piped(&s, &ends, &err, &why) != MUX_E_IO ||
+		    why.err != EMFILE || why.code != MUX_REFUSED;
+		unlimit_fds(old);
+	}
+	is_u64((uint64_t)n_bad, 0, "%s", why.text);
+	ok(ends.in == 77 && err == 78, "nothing is touched");
+	is_u64((uint64_t)n_fds(), (uint64_t)before, "nothing is left open");
+	ok(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD,
+	    "nor any zombie");
+}
+
 static void
 test_failures(void)
 {
@@ -309,6 +460,10 @@ main(int argc, char **argv)
 	test_settings();
 	test_swapped();
 	test_same();
+	test_piped();
+	test_two_pipes();
+	test_low_pipes();
+	test_piped_failures();
 	test_failures();
 	test_many();
 	mux_loop_free(loop);
