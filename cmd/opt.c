@@ -27,6 +27,7 @@ struct parse {
 	struct mux_why *why;
 	enum opt_kind asked;	/* OPT_HELP, ...: stop here */
 	bool dry;		/* first pass: --config and --help only */
+	const struct opt *bare;	/* the last one read was this, without a word */
 	uint8_t from[MAX_OPTS];	/* source of what an option has now */
 };
 
@@ -72,15 +73,43 @@ next_long(void *arg)
 	return w->at != NULL ? w->at->lng : NULL;
 }
 
+/* Whose option is it?  "[serve] or [tunnel]", or "" if nobody's. */
+static void
+find_owners(const char *name, size_t len, const char *fmt, char *buf,
+    size_t size)
+{
+	const struct verb *const *v;
+	const struct opt *o;
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (v = cmd_verbs; *v != NULL && n < size; v++) {
+		o = opt_find(*v, name, len);
+		if (o == NULL || o->group != 0)
+			continue;
+		n = strlcat(buf, n > 0 ? " or " : "", size);
+		snprintf(buf + n, size - n, fmt, (*v)->name);
+		n = strlen(buf);
+	}
+}
+
 /* `where` is "" or "FILE:LINE: ", `dashes` what belongs before the name. */
 static int
 unknown(struct mux_why *why, const struct verb *verb, const char *where,
     const char *dashes, const char *name, size_t len)
 {
+	bool in_file = where[0] != '\0';
 	struct walk walk = { verb, NULL };
 	const char *near = NULL;
 	char buf[64];
 
+	if (len > 1)
+		find_owners(name, len, in_file ? "[%s]" : "%s", buf,
+		    sizeof(buf));
+	if (len > 1 && buf[0] != '\0')
+		return wrong(why, "%sunknown option '%s%.*s' (it belongs "
+		    "%s %s)", where, dashes, (int)len, name,
+		    in_file ? "below" : "to", buf);
 	if (len > 1 && len < sizeof(buf)) {
 		strlcpy(buf, name, len + 1);
 		near = opt_nearest(buf, next_long, &walk);
@@ -124,7 +153,6 @@ static int
 set(struct parse *p, const struct opt *o, const char *word,
     const char *where, enum from from)
 {
-	struct mux_why inner;
 	char want[100];
 
 	if (o->kind >= OPT_HELP) {
@@ -133,17 +161,15 @@ set(struct parse *p, const struct opt *o, const char *word,
 	}
 	if (p->dry && strcmp(o->lng, "config") != 0)
 		return 0;
-	if (word == NULL && o->argname != NULL)
+	p->bare = word == NULL && o->argname != NULL ? o : NULL;
+	if (p->bare != NULL)
 		word = o->bare;
 	outrank(p, o, from);
-	if (opt_store(o, word, where, field_of(p, o), want, sizeof(want),
-	    p->why) == 0)
+	if (opt_store(o, word, where, field_of(p, o), want,
+	    sizeof(want)) == 0)
 		return 0;
-	if (want[0] != '\0')
-		return wrong(p->why, "%s '%s': expected %s", where,
-		    word != NULL ? word : "", want);
-	inner = *p->why;
-	return wrong(p->why, "%s '%s': %s", where, word, inner.text);
+	return wrong(p->why, "%s '%s': expected %s", where,
+	    word != NULL ? word : "", want);
 }
 
 /* ---- the command line ---- */
@@ -211,6 +237,7 @@ scan(struct parse *p, int argc, char **argv, struct opt_rest *rest)
 {
 	int i, n = 0, r;
 
+	p->bare = NULL;
 	for (i = 1; i < argc && p->asked == OPT_END; i++) {
 		if (!rest->dashes && n <= p->verb->mixed &&
 		    argv[i][0] == '-' && argv[i][1] != '\0') {
@@ -225,7 +252,8 @@ scan(struct parse *p, int argc, char **argv, struct opt_rest *rest)
 				return -1;
 			continue;
 		}
-		n++;
+		if (n++ == 0 && !rest->dashes)
+			rest->loose = p->bare;
 		if (!p->dry)
 			argv[n] = argv[i];
 	}
@@ -288,6 +316,18 @@ static const struct verb verb_any = {
 	.common = COMMON_LOG | COMMON_DIAL | COMMON_TIMEOUT | COMMON_SERVICE
 };
 
+/* A word like no is not the name of a file; that would be ./no. */
+static int
+switch_bare(struct parse *p, const struct opt *o, bool on, const char *at)
+{
+	if (on)
+		return set(p, o, NULL, at, FROM_FILE);
+	outrank(p, o, FROM_FILE);
+	if (!p->dry)
+		opt_unset(o, field_of(p, o));
+	return 0;
+}
+
 static int
 file_line(const char *section, const char *name, const char *word,
     const char *where, void *arg, struct mux_why *why)
@@ -296,6 +336,7 @@ file_line(const char *section, const char *name, const char *word,
 	const struct verb *verb = &verb_any;
 	const struct opt *o;
 	char at[300];
+	bool on;
 
 	if (section != NULL &&
 	    (verb = find_section(section, where, why)) == NULL)
@@ -315,9 +356,21 @@ file_line(const char *section, const char *name, const char *word,
 	/* Checked, but meant for another verb. */
 	if (opt_find(p->verb, name, strlen(name)) != o)
 		return 0;
+	if (word != NULL && o->bare != NULL && opt_switch(word, &on) == 0)
+		return switch_bare(p, o, on, at);
 	if (word != NULL && (word = opt_keep(word)) == NULL)
 		return wrong(why, "%s: out of memory", at);
 	return set(p, o, word, at, FROM_FILE);
+}
+
+/* The default file may be missing, but that is worth knowing. */
+static int
+read_default(struct parse *p)
+{
+	int r = opt_file(NULL, file_line, p, p->why);
+
+	p->com->config_read = r == 0;
+	return r == OPT_NO_FILE ? 0 : r;
 }
 
 static int
@@ -330,7 +383,7 @@ read_file(struct parse *p)
 	if (path == NULL)
 		path = getenv("MUXCTL_CONFIG");
 	if (path == NULL || path[0] == '\0')
-		return opt_file(NULL, file_line, p, p->why);
+		return read_default(p);
 	if (strcmp(path, "none") == 0)
 		return 0;
 	return opt_file(path, file_line, p, p->why);
@@ -343,7 +396,10 @@ opt_read(const struct verb *verb, int argc, char **argv, void *verb_opts,
     struct opt_common *com, struct opt_rest *rest, enum opt_kind *asked,
     struct mux_why *why)
 {
-	struct parse p = { verb, verb_opts, com, why, OPT_END, true, { 0 } };
+	struct parse p = {
+		.verb = verb, .base = verb_opts, .com = com, .why = why,
+		.asked = OPT_END, .dry = true
+	};
 
 	memset(com, 0, sizeof(*com));
 	com->timeout = OPT_UNSET;
@@ -385,4 +441,16 @@ opt_parse(const struct verb *verb, int argc, char **argv, void *verb_opts,
 	else
 		printf("muxctl %s\n", MUX_VERSION);
 	return CMD_OK;
+}
+
+int
+opt_unexpected(const struct opt_rest *rest, const char *hint)
+{
+	const char *word = rest->argv[0];
+
+	if (rest->loose == NULL)
+		return say_exit(CMD_USAGE, "unexpected '%s'%s", word, hint);
+	return say_exit(CMD_USAGE, "unexpected '%s' (--%s takes its word "
+	    "behind '=': --%s=%s)", word, rest->loose->lng,
+	    rest->loose->lng, word);
 }

@@ -24,8 +24,11 @@
  *	[serve]				then those of one
  *	target db=tcp:127.0.0.1:5432	"name value" or "name = value"
  *	once				a flag; or "once = no"
+ *	background			as --background; or "background = no"
  *
- * The value is the rest of the line as it stands, without outer blanks.
+ * The value is the rest of the line as it stands, without outer blanks.  Where
+ * it may be left out, yes, true and on stand for that, and no, false and off
+ * for the option not being there.
  * Every section is checked, whichever verb runs.  It is looked for at
  * $XDG_CONFIG_HOME/muxctl/config, and must then belong to the user or root
  * and not be writable by others; or it is named with --config or
@@ -57,7 +60,6 @@ enum opt_kind {			/* the field at `offset` is a ... */
 	OPT_NUMBER,		/* int64_t */
 	OPT_ENUM,		/* int, index into argname split at '|' */
 	OPT_LIST,		/* struct opt_list; options may share one */
-	OPT_CUSTOM,		/* anything: set() does it */
 	OPT_HELP,		/* (-h, --version, --complete: no field) */
 	OPT_VERSION,
 	OPT_COMPLETE
@@ -76,10 +78,9 @@ struct opt {
 	unsigned group;		/* common options only: COMMON_* */
 	int64_t min, max;	/* of numbers and sizes; max 0 = no bound */
 	const char *env;	/* variable that also sets it; "" = unset */
-	const char *bare;	/* stands for a word that is left out */
-	/* 0, or why->text: what was expected ("expected a user id"). */
-	int (*set)(const struct opt *, const char *word, void *field,
-	    struct mux_why *why);
+	/* Stands for a word that is left out.  Without the option its field
+	 * is NULL or, if it is a number, OPT_UNSET. */
+	const char *bare;
 };
 
 /* Rows: { OPT_ROW("name", 'n', OPT_STRING, "WORD", "what it is for",
@@ -90,7 +91,7 @@ struct opt {
 #define OPT_HEADING(text)	{ .kind = OPT_GROUP, .help = (text) }
 #define OPT_LAST		{ .kind = OPT_END }
 
-/* Start with OPT_LIST_INIT.  Walk with STAILQ_FOREACH(i, &list.head, next). */
+/* Start with STAILQ_INIT(&list.head), walk with STAILQ_FOREACH(). */
 struct opt_item {
 	STAILQ_ENTRY(opt_item) next;
 	const struct opt *opt;	/* whose it is, when options share a list */
@@ -102,8 +103,6 @@ struct opt_list {
 	STAILQ_HEAD(, opt_item) head;
 	size_t n;
 };
-
-#define OPT_LIST_INIT(list)	{ STAILQ_HEAD_INITIALIZER((list).head), 0 }
 
 /*
  * Options that mean the same in every verb.  -h, --version and --complete
@@ -124,6 +123,7 @@ struct opt_common {
 	int log_format;
 	int color;
 	const char *config;	/* NULL, a file, "none" */
+	bool config_read;	/* there was a file in the default place */
 	const char *addr;	/* -a; NULL = the default socket */
 	uint64_t wait;		/* OPT_UNSET = do not wait */
 	uint64_t timeout;	/* OPT_UNSET = not given, 0 = none */
@@ -155,6 +155,9 @@ struct opt_rest {
 	char **argv;
 	int n_before;		/* how many of them came before "--" */
 	bool dashes;		/* there was a "--" */
+	/* The first word stands right behind this option, which takes its
+	 * word behind '=' only; else NULL. */
+	const struct opt *loose;
 };
 
 /*
@@ -175,6 +178,10 @@ int opt_parse(const struct verb *, int argc, char **argv, void *verb_opts,
 int opt_read(const struct verb *, int argc, char **argv, void *verb_opts,
     struct opt_common *com, struct opt_rest *rest, enum opt_kind *asked,
     struct mux_why *why);
+
+/* The first plain word has no business there: says so, and why it may have got
+ * there (else `hint`, "" or " (TEXT)").  Gives CMD_USAGE. */
+int opt_unexpected(const struct opt_rest *, const char *hint);
 
 /* The verb's options, then the common ones it asked for; from NULL to NULL. */
 const struct opt *opt_next(const struct verb *, const struct opt *prev);
@@ -197,9 +204,11 @@ const char *opt_nearest(const char *word, const char *(*next)(void *arg),
  * A configuration file, line by line.  path NULL: the default place, where
  * it may be missing but not be in the hands of others.  In cb, `section` is
  * NULL before the first header and `name` NULL for the header itself; `word`
- * is NULL if there was none, `where` is "FILE:LINE".  0, or what cb gave if
- * that was not 0, or -1; then *why is set.
+ * is NULL if there was none, `where` is "FILE:LINE".  0; or -1, from here or
+ * from cb, and *why is set; or OPT_NO_FILE: there is none in the default
+ * place.
  */
+#define OPT_NO_FILE	1
 typedef int opt_line_cb(const char *section, const char *name,
     const char *word, const char *where, void *arg, struct mux_why *why);
 int opt_file(const char *path, opt_line_cb *, void *arg, struct mux_why *);
@@ -209,12 +218,14 @@ int opt_duration(const char *word, uint64_t *ns);
 int opt_size(const char *word, uint64_t *size);
 int opt_number(const char *word, int64_t min, int64_t max, int64_t *out);
 
-/*
- * Stores a word (NULL = none) as the kind says.  0; or -1 and what would have
- * been right in `want`, or "" there and *why from the option's set().
- */
+/* Stores a word (NULL = none) as the kind says.  0; or -1 and what would have
+ * been right in `want`. */
 int opt_store(const struct opt *, const char *word, const char *where,
-    void *field, char *want, size_t size, struct mux_why *why);
+    void *field, char *want, size_t size);
+/* As if the option, whose word may be left out, had not been there at all. */
+void opt_unset(const struct opt *, void *field);
+/* Does the word turn a thing on or off?  0 and *on, or -1. */
+int opt_switch(const char *word, bool *on);
 /* Takes the items of one option out of a list. */
 void opt_list_drop(struct opt_list *, const struct opt *);
 /* A copy that lives as long as the process; NULL = no memory. */

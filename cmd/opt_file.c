@@ -148,12 +148,12 @@ opt_file(const char *path, opt_line_cb *cb, void *arg, struct mux_why *why)
 	int r;
 
 	if (path == NULL && default_path(buf, sizeof(buf)) != 0)
-		return 0;
+		return OPT_NO_FILE;
 	f.path = path != NULL ? path : buf;
 	in = fopen(f.path, "re");
 	if (in == NULL && path == NULL &&
 	    (errno == ENOENT || errno == ENOTDIR))
-		return 0;
+		return OPT_NO_FILE;
 	if (in == NULL)
 		return no_file(why, f.path);
 	if (path == NULL && !trusted(in))

@@ -10,10 +10,9 @@
 
 #define C(field)	offsetof(struct opt_common, field)
 
-#define HEADING(text)	.kind = OPT_GROUP, .help = (text)
-
 static const struct opt common[] = {
-	{ HEADING("Connection"), .group = COMMON_DIAL | COMMON_TIMEOUT },
+	{ .kind = OPT_GROUP, .help = "Connection",
+	    .group = COMMON_DIAL | COMMON_TIMEOUT },
 	{ OPT_ROW("addr", 'a', OPT_STRING, "ADDR",
 	    "the server (muxaddr(7)); default: the user's own socket",
 	    C(addr)), .group = COMMON_DIAL, .env = "MUXCTL_ADDR" },
@@ -24,7 +23,8 @@ static const struct opt common[] = {
 	    "give up after D in all; 0 = never",
 	    C(timeout)), .group = COMMON_TIMEOUT, .env = "MUXCTL_TIMEOUT" },
 
-	{ HEADING("Begin and end"), .group = COMMON_SERVICE },
+	{ .kind = OPT_GROUP, .help = "Begin and end",
+	    .group = COMMON_SERVICE },
 	{ OPT_ROW("print-addr", 0, OPT_STRING, "FILE|fd:N",
 	    "print the address of each listener (stdout)",
 	    C(print_addr)), .group = COMMON_SERVICE, .bare = "" },
@@ -42,7 +42,8 @@ static const struct opt common[] = {
 	    "end when the parent process has ended",
 	    C(die_with_parent)), .group = COMMON_SERVICE },
 
-	{ HEADING("General"), .group = COMMON_ALL },
+	{ .kind = OPT_GROUP, .help = "General",
+	    .group = COMMON_ALL },
 	{ OPT_ROW("quiet", 'q', OPT_FLAG, NULL, "errors only",
 	    C(quiet)), .group = COMMON_LOG },
 	{ OPT_ROW("verbose", 'v', OPT_COUNTER, NULL,

@@ -195,24 +195,33 @@ opt_list_drop(struct opt_list *list, const struct opt *o)
 	}
 }
 
+int
+opt_switch(const char *word, bool *on)
+{
+	static const char *const words[] = {
+		"no", "yes", "false", "true", "off", "on"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		*on = i % 2 == 1;
+		return 0;
+	}
+	return -1;
+}
+
 static int
 set_flag(const char *word, bool *on)
 {
-	static const char *const yes[] = { "yes", "true", "on", "1" };
-	static const char *const no[] = { "no", "false", "off", "0" };
-	size_t i;
-
-	for (i = 0; i < 4; i++) {
-		if (word == NULL || strcmp(word, yes[i]) == 0) {
-			*on = true;
-			return 0;
-		}
-		if (strcmp(word, no[i]) == 0) {
-			*on = false;
-			return 0;
-		}
-	}
-	return -1;
+	if (word == NULL || strcmp(word, "1") == 0)
+		*on = true;
+	else if (strcmp(word, "0") == 0)
+		*on = false;
+	else
+		return opt_switch(word, on);
+	return 0;
 }
 
 static int
@@ -300,7 +309,7 @@ set_list(const struct opt *o, const char *word, const char *where,
 
 int
 opt_store(const struct opt *o, const char *word, const char *where,
-    void *field, char *want, size_t size, struct mux_why *why)
+    void *field, char *want, size_t size)
 {
 	switch (o->kind) {
 	case OPT_FLAG:
@@ -318,10 +327,16 @@ opt_store(const struct opt *o, const char *word, const char *where,
 	case OPT_LIST:
 		strlcpy(want, "more memory", size);
 		return set_list(o, word, where, field);
-	case OPT_CUSTOM:
-		want[0] = '\0';
-		return o->set(o, word, field, why);
 	default:
 		return set_number(o, word, field, want, size);
 	}
+}
+
+void
+opt_unset(const struct opt *o, void *field)
+{
+	if (o->kind == OPT_STRING)
+		*(const char **)field = NULL;
+	else
+		*(uint64_t *)field = OPT_UNSET;
 }

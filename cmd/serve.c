@@ -168,8 +168,13 @@ on_reload(void *arg)
 	serve_opts_init(&opts);
 	if (opt_read(&verb_serve, s->argc, argv, &opts, &com, &rest, &asked,
 	    &why) != 0)
-		say(SAY_ERROR, "reload: %s", why.text);
+		say(SAY_ERROR, "reload: %s: targets and rules stay as they "
+		    "are", why.text);
+	else if (s->com.config_read && !com.config_read)
+		say(SAY_ERROR, "reload: the configuration file has gone: "
+		    "targets and rules stay as they are");
 	else if (serve_opts_targets(&opts, &fresh) == 0) {
+		s->com.config_read = com.config_read;
 		targets_free(s->targets);
 		s->targets = fresh;
 		s->reach.targets = fresh;

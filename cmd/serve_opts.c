@@ -19,7 +19,7 @@
 #define S(field)	.offset = offsetof(struct serve_opts, field)
 
 const struct opt serve_opts_table[] = {
-	{ .kind = OPT_GROUP, .help = "Where" },
+	OPT_HEADING("Where"),
 	{ "listen", 'l', OPT_LIST, "ADDR",
 	    "listen there (muxaddr(7)); default: the user's own socket",
 	    S(listen) },
@@ -27,7 +27,7 @@ const struct opt serve_opts_table[] = {
 	    "who may connect to unix sockets (the own user and root)",
 	    S(allow_uid) },
 
-	{ .kind = OPT_GROUP, .help = "Targets (nothing else is reached)" },
+	OPT_HEADING("Targets (nothing else is reached)"),
 	{ "target", 'T', OPT_LIST, "NAME=ADDR",
 	    "peers reach ADDR by this name", S(names), .flags = OPT_ADD },
 	{ "allow-target", 0, OPT_LIST, "RULE",
@@ -40,7 +40,7 @@ const struct opt serve_opts_table[] = {
 	    "give a target D to take a connection (10s)",
 	    S(connect_timeout) },
 
-	{ .kind = OPT_GROUP, .help = "Limits of each connection" },
+	OPT_HEADING("Limits of each connection"),
 	{ "max-frame", 0, OPT_SIZE, "SIZE", "largest frame taken (1M)",
 	    S(max_frame), .min = 4096, .max = 16 << 20 },
 	{ "max-streams", 0, OPT_NUMBER, "N", "streams at once (256)",
@@ -49,7 +49,7 @@ const struct opt serve_opts_table[] = {
 	    "what slow targets may hold back (64M)",
 	    S(memory), .min = 8192, .max = INT64_MAX },
 
-	{ .kind = OPT_GROUP, .help = "End" },
+	OPT_HEADING("End"),
 	{ "once", 0, OPT_FLAG, NULL, "end after one connection", S(once) },
 	{ "max-conns", 0, OPT_NUMBER, "N", "end after N connections",
 	    S(max_conns), .min = 0, .max = INT_MAX },
@@ -57,7 +57,7 @@ const struct opt serve_opts_table[] = {
 	    "end after D without a connection", S(idle_exit) },
 	{ "grace", 0, OPT_DURATION, "D",
 	    "how long streams may go on after SIGTERM (5s)", S(grace) },
-	{ .kind = OPT_END }
+	OPT_LAST
 };
 
 void
@@ -89,8 +89,8 @@ serve_opts_check(const struct serve_opts *o, const struct opt_rest *rest,
     const struct opt_common *com)
 {
 	if (rest->n_before > 0)
-		return say_exit(CMD_USAGE, "unexpected '%s' (a command to run "
-		    "stands behind --)", rest->argv[0]);
+		return opt_unexpected(rest, " (a command to run stands "
+		    "behind --)");
 	if (rest->dashes && rest->argc == 0)
 		return say_exit(CMD_USAGE, "expected a command behind --");
 	if (rest->argc > 0 && com->background != NULL)

@@ -15,7 +15,7 @@
 #define S(field)	.offset = offsetof(struct tunnel_opts, field)
 
 const struct opt tunnel_opts_table[] = {
-	{ .kind = OPT_GROUP, .help = "What is carried" },
+	OPT_HEADING("What is carried"),
 	{ "local", 'L', OPT_LIST, "SPEC",
 	    "listen here, connect there: LISTEN=TARGET, "
 	    "[BIND:]PORT:HOST:HOSTPORT, ...", S(local) },
@@ -23,7 +23,7 @@ const struct opt tunnel_opts_table[] = {
 	    "standard input and output to TARGET, and nothing else",
 	    S(stdio) },
 
-	{ .kind = OPT_GROUP, .help = "Limits" },
+	OPT_HEADING("Limits"),
 	{ "connect-timeout", 0, OPT_DURATION, "D",
 	    "give the server D to take the connection (10s)",
 	    S(connect_timeout) },
@@ -34,7 +34,7 @@ const struct opt tunnel_opts_table[] = {
 	    "what slow local readers may hold back (64M)",
 	    S(memory), .min = 8192, .max = INT64_MAX },
 
-	{ .kind = OPT_GROUP, .help = "End" },
+	OPT_HEADING("End"),
 	{ "exit-on-forward-failure", 0, OPT_FLAG, NULL,
 	    "end if a listener cannot be made (always so)",
 	    S(exit_on_failure) },
@@ -42,7 +42,7 @@ const struct opt tunnel_opts_table[] = {
 	    "end after D without a local connection", S(idle_exit) },
 	{ "grace", 0, OPT_DURATION, "D",
 	    "how long streams may go on after SIGTERM (5s)", S(grace) },
-	{ .kind = OPT_END }
+	OPT_LAST
 };
 
 void
@@ -62,7 +62,7 @@ tunnel_opts_check(const struct tunnel_opts *o, const struct opt_rest *rest,
     const struct opt_common *com)
 {
 	if (rest->argc > 0)
-		return say_exit(CMD_USAGE, "unexpected '%s'", rest->argv[0]);
+		return opt_unexpected(rest, "");
 	/* Only a configuration file can say so. */
 	if (!o->exit_on_failure)
 		return say_exit(CMD_USAGE, "exit-on-forward-failure cannot be "

@@ -466,7 +466,7 @@ as_nobody() {	# VERB OPTION...
 	run muxctl serve --
 	said 125 "command"
 	run muxctl serve word
-	said 125 "word"
+	said 125 "'word' (a command to run stands behind --)"
 	run muxctl serve --background -- true
 	said 125 "--background"
 }
@@ -511,6 +511,34 @@ as_nobody() {	# VERB OPTION...
 	kill -HUP "$(cat serve.pid)"
 	await says serve.log broken
 	works unix:up.sock new
+}
+
+@test "SIGHUP: a configuration file that has gone keeps the old rules" {
+	target reply
+	mkdir -p config/muxctl
+	conf=config/muxctl/config
+	serve -T t=tcp:127.0.0.1:"$PORT" --allow-target "tcp:*:*" -v
+	# There was none, so that there is none is no news.
+	kill -HUP "$(cat serve.pid)"
+	await says serve.log reloaded
+	printf '[serve]\ndeny-target tcp:*:%s\n' "$PORT" >"$conf"
+	chmod 600 "$conf"
+	kill -HUP "$(cat serve.pid)"
+	await eval '[ "$(grep -c reloaded serve.log)" -eq 2 ]'
+	rm "$conf"
+	kill -HUP "$(cat serve.pid)"
+	await says serve.log "has gone: targets and rules stay"
+	run muxctl tunnel -a unix:up.sock -W t </dev/null
+	said 126 "not permitted"
+}
+
+@test "configuration file: yes and no where a word may be left out" {
+	printf 'background = no\nprint-addr no\n[serve]\n' >conf
+	run muxctl serve --config conf -- sh -c 'ls; test ! -e no'
+	[ "$status" -eq 0 ]
+	printf 'listen unix:up.sock\n' >conf
+	run muxctl serve --config conf
+	said 125 "conf:1: unknown option 'listen' (it belongs below [serve])"
 }
 
 @test "SIGHUP: the log file is opened anew" {

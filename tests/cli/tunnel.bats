@@ -74,6 +74,8 @@ answers() {	# ADDR
 	said 125 "-W and -L"
 	run muxctl tunnel -L 0=t word
 	said 125 "word"
+	run muxctl tunnel -L 0=t --wait 5s
+	said 125 "'5s' (--wait takes its word behind '=': --wait=5s)"
 	run muxctl tunnel --no-such-option
 	said 125 "--no-such-option"
 	run muxctl tunnel -a bogus:x -L 0=t

@@ -26,21 +26,8 @@ struct made_up {
 	int mode;
 	struct opt_list specs;
 	struct opt_list rules;
-	unsigned uids;
+	const char *pidfile;
 };
-
-static int
-set_uids(const struct opt *o, const char *word, void *field,
-    struct mux_why *why)
-{
-	(void)o;
-	if (strcmp(word, "0,1000") != 0) {
-		snprintf(why->text, sizeof(why->text), "expected user ids");
-		return -1;
-	}
-	*(unsigned *)field = 2;
-	return 0;
-}
 
 #define O(field)	offsetof(struct made_up, field)
 
@@ -61,8 +48,8 @@ static const struct opt opts[] = {
 	{ OPT_ROW("remote", 'R', OPT_LIST, "SPEC", "h", O(specs)) },
 	{ OPT_ROW("deny-target", 0, OPT_LIST, "RULE", "h", O(rules)),
 	    .flags = OPT_ADD },
-	{ OPT_ROW("allow-uid", 0, OPT_CUSTOM, "UID,...", "h", O(uids)),
-	    .set = set_uids },
+	{ OPT_ROW("pidfile", 0, OPT_STRING, "FILE", "h", O(pidfile)),
+	    .bare = "" },
 	OPT_LAST
 };
 
@@ -272,7 +259,6 @@ test_forms(void)
 	ok(!made.once, "the word of -n is no option");
 	is_u64((uint64_t)made.mode, 2, "enum");
 	is_u64(made.memory, 65536, "size");
-	ok(parse("made --allow-uid 0,1000") == 0 && made.uids == 2, "custom");
 	ok(parse("made") == 0 && rest.argc == 0 && com.timeout == OPT_UNSET &&
 	    com.ready_fd == -1 && made.grace == OPT_UNSET, "nothing");
 }
@@ -346,8 +332,8 @@ test_mistakes(void)
 		    "slow|fast|faster" },
 		{ "made --mode slow|fast", "--mode 'slow|fast': expected one "
 		    "of slow|fast|faster" },
-		{ "made --allow-uid root", "--allow-uid 'root': expected "
-		    "user ids" },
+		{ "made --colour red", "unknown option '--colour' (it "
+		    "belongs to other)" },
 		{ "made --ready-fd 3", "unknown option '--ready-fd' (see "
 		    "muxctl made -h)" }
 	};
@@ -451,9 +437,12 @@ test_file_mistakes(void)
 	} bad[] = {
 		{ "[made]\nnmae x\n", ":2: unknown option 'nmae' (did you "
 		    "mean 'name'?)" },
-		{ "[other]\nname x\n", ":2: unknown option 'name' (see muxctl "
-		    "other -h)" },
-		{ "name x\n", ":1: unknown option 'name' (see muxctl -h)" },
+		{ "[other]\nname x\n", ":2: unknown option 'name' (it belongs "
+		    "below [made])" },
+		{ "name x\n", ":1: unknown option 'name' (it belongs below "
+		    "[made])" },
+		{ "nonsense x\n", ":1: unknown option 'nonsense' (see muxctl "
+		    "-h)" },
 		{ "\n[mode]\n", ":2: unknown section '[mode]' (did you mean "
 		    "'[made]'?)" },
 		{ "[nothing]\n", ":1: unknown section '[nothing]': expected "
@@ -487,6 +476,41 @@ test_file_mistakes(void)
 	}
 }
 
+/* Of an option whose word may be left out. */
+static void
+test_file_switches(void)
+{
+	write_config("[made]\npidfile = x\npidfile no\ngrace on\n");
+	ok(parse("made") == 0 && made.pidfile == NULL, "no is off");
+	is_u64(made.grace, 10000000000, "on is as without a word");
+	write_config("[made]\npidfile yes\ngrace = 3s\ngrace = off\n");
+	ok(parse("made") == 0 && made.grace == OPT_UNSET, "off");
+	is_str(made.pidfile, "", "yes is as without a word");
+	write_config("[made]\npidfile = ./no\ngrace = 1\n");
+	ok(parse("made") == 0, "files and numbers");
+	is_str(made.pidfile, "./no", "a file of that name");
+	is_u64(made.grace, 1000000000, "1 is no yes");
+	ok(parse("made --pidfile=no") == 0, "a flag that has a word");
+	is_str(made.pidfile, "no", "has that one");
+	write_config("timeout = off\n");
+	ok(parse("made") == -1, "not of others");
+}
+
+/* Is what stands behind an option that takes its word behind '=' only. */
+static void
+test_loose(void)
+{
+	unlink(config);
+	ok(parse("made --grace 5s") == 0 && rest.loose != NULL, "loose");
+	is_str(rest.loose->lng, "grace", "and whose it is");
+	ok(parse("made --grace=1s 5s") == 0 && rest.loose == NULL, "given");
+	ok(parse("made --grace -o 5s") == 0 && rest.loose == NULL, "apart");
+	ok(parse("made --grace -- 5s") == 0 && rest.loose == NULL, "dashes");
+	write_config("[made]\ngrace\n");
+	ok(parse("made 5s") == 0 && rest.loose == NULL, "in a file");
+	unlink(config);
+}
+
 static void
 test_places(void)
 {
@@ -500,8 +524,12 @@ test_places(void)
 	is_str(why.text, text, "not trusted");
 	snprintf(text, sizeof(text), "made --config %s", config);
 	ok(parse(text) == 0 && made.once, "but it may be named");
+	ok(!com.config_read, "elsewhere");
+	chmod(config, 0600);
+	ok(parse("made") == 0 && com.config_read, "it was there");
 	unlink(config);
 	ok(parse("made") == 0 && !made.once, "it may be missing");
+	ok(!com.config_read, "and that is known");
 	ok(parse(text) == -1, "unless it was named");
 	snprintf(text, sizeof(text), "open config '%s': %s", config,
 	    strerror(ENOENT));
@@ -583,6 +611,8 @@ main(void)
 	test_env();
 	test_file();
 	test_file_mistakes();
+	test_file_switches();
+	test_loose();
 	test_places();
 	test_printed();
 	unlink(config);
