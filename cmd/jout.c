@@ -6,37 +6,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "b64.h"
 #include "out.h"
+#include "utf8.h"
 
 #define REPLACEMENT	0xfffd
-
-/*
- * Decodes one character; *cp is REPLACEMENT for bytes that are none.  Gives
- * the number of bytes taken, at least 1.
- */
-static size_t
-utf8(const unsigned char *p, size_t n, uint32_t *cp)
-{
-	static const uint32_t min[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len, i;
-	uint32_t c = p[0];
-
-	*cp = REPLACEMENT;
-	len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-	if ((c >= 0x80 && c < 0xc2) || c > 0xf4)
-		return 1;
-	if (len > 1)
-		c &= 0x7fu >> len;
-	for (i = 1; i < len; i++) {
-		if (i >= n || (p[i] & 0xc0) != 0x80)
-			return i;
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	/* Overlong, a surrogate, or beyond Unicode: no character. */
-	if (c >= min[len] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff))
-		*cp = c;
-	return len;
-}
 
 static void
 put_char(FILE *f, uint32_t c)
@@ -63,6 +37,18 @@ jout_begin(struct jout *j, FILE *f)
 	fputs("{\"v\":1", f);
 }
 
+/* How many bytes may go out as they are. */
+static size_t
+plain_run(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] >= 0x20 && s[i] <= 0x7e && s[i] != '"' &&
+	    s[i] != '\\')
+		i++;
+	return i;
+}
+
 void
 jout_mem(struct jout *j, const char *key, const void *p, size_t n)
 {
@@ -72,10 +58,40 @@ jout_mem(struct jout *j, const char *key, const void *p, size_t n)
 
 	fprintf(j->f, ",\"%s\":\"", key);
 	for (; n > 0; s += len, n -= len) {
-		len = utf8(s, n, &c);
-		put_char(j->f, c);
+		if ((len = plain_run(s, n)) > 0) {
+			fwrite(s, 1, len, j->f);
+			continue;
+		}
+		len = utf8_char(s, n, &c);
+		put_char(j->f, c != UTF8_BAD ? c : REPLACEMENT);
 	}
 	fputc('"', j->f);
+}
+
+void
+jout_bytes(struct jout *j, const char *key, const void *p, size_t n)
+{
+	const unsigned char *s = p;
+	char text[B64_LEN(3 * 256)];
+	size_t k;
+
+	if (utf8_valid(p, n)) {
+		jout_mem(j, key, p, n);
+		return;
+	}
+	fprintf(j->f, ",\"%s_b64\":\"", key);
+	for (; n > 0; s += k, n -= k) {
+		k = n < 3 * 256 ? n : 3 * 256;
+		b64_encode(text, s, k);
+		fwrite(text, 1, B64_LEN(k), j->f);
+	}
+	fputc('"', j->f);
+}
+
+void
+jout_raw(struct jout *j, const char *key, const char *json)
+{
+	fprintf(j->f, ",\"%s\":%s", key, json);
 }
 
 void

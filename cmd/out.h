@@ -97,6 +97,10 @@ struct jout {
 void jout_begin(struct jout *, FILE *);
 void jout_str(struct jout *, const char *key, const char *val);
 void jout_mem(struct jout *, const char *key, const void *p, size_t n);
+/* Bytes that need not be text: what is not UTF-8 is KEY_b64 instead. */
+void jout_bytes(struct jout *, const char *key, const void *p, size_t n);
+/* A JSON value that is ASCII on one line. */
+void jout_raw(struct jout *, const char *key, const char *json);
 void jout_u64(struct jout *, const char *key, uint64_t val);
 void jout_bool(struct jout *, const char *key, bool val);
 int jout_end(struct jout *);	/* 0, or -1 if the file has an error */

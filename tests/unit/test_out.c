@@ -209,6 +209,45 @@ test_json(void)
 	}
 }
 
+static char *
+one_value(const void *p, size_t n)
+{
+	struct jout j;
+	char *buf = NULL;
+	size_t len;
+	FILE *f = open_memstream(&buf, &len);
+
+	if (f == NULL)
+		return NULL;
+	jout_begin(&j, f);
+	jout_raw(&j, "id", "[1,\"a\"]");
+	jout_bytes(&j, "body", p, n);
+	jout_end(&j);
+	fclose(f);
+	return buf;
+}
+
+static void
+test_json_bytes(void)
+{
+	static char big[1000];
+	char *got = one_value("caf\xc3\xa9", 5);
+
+	is_str(got, "{\"v\":1,\"id\":[1,\"a\"],\"body\":\"caf\\u00e9\"}\n",
+	    "text as text");
+	free(got);
+	got = one_value("caf\xe9", 4);
+	is_str(got, "{\"v\":1,\"id\":[1,\"a\"],\"body_b64\":\"Y2Fm6Q==\"}\n",
+	    "bytes as base64");
+	free(got);
+	memset(big, 0xff, sizeof(big));
+	got = one_value(big, sizeof(big));
+	ok(got != NULL && strlen(got) == 1336 + 35 &&
+	    strspn(strchr(got, '/'), "/") == 1333,
+	    "more of them, without a gap");
+	free(got);
+}
+
 /* ---- events and gates ---- */
 
 static const struct say_field fields[] = {
@@ -460,6 +499,7 @@ main(void)
 	test_color();
 	test_vis();
 	test_json();
+	test_json_bytes();
 	test_events();
 	test_gate();
 	test_file();
