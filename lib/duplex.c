@@ -1,7 +1,9 @@
 /*
  * duplex.c - reading, writing and ending the descriptors of carriers and
  * relays.  It knows nothing of streams.  Invariant: whatever duplex_take took
- * is closed exactly once, with the flags it came with.
+ * is closed exactly once, with the flags it came with; of standard descriptors
+ * the number stays in use, so that no next one of the process becomes its
+ * standard output.
  */
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "duplex.h"
+#include "ends.h"
 
 #define DISCARD_MAX	(256u * 1024u)
 
@@ -212,6 +215,22 @@ duplex_take(struct duplex *d, const struct mux_ends *ends)
 	return 0;
 }
 
+int
+duplex_watch(struct duplex *d, struct mux_loop *l, int fd, bool inherited,
+    mux_watch_cb *cb, void *arg, struct mux_watch **out)
+{
+	const struct mux_ends ends = { .in = fd, .out = fd,
+		.inherited = inherited };
+	int err;
+
+	if (duplex_take(d, &ends) != 0)
+		return MUX_E_IO;
+	err = mux_watch_new(l, fd, cb, arg, out);
+	if (err < 0)
+		duplex_give_back(d);
+	return err;
+}
+
 ssize_t
 duplex_read(struct duplex *d, void *buf, size_t n)
 {
@@ -300,7 +319,8 @@ close_fd(int *fd, bool *blocks)
 	if (*fd < 0)
 		return;
 	block_again(*fd, blocks);
-	close(*fd);
+	if (*fd > STDERR_FILENO || ends_null(*fd) != 0)
+		close(*fd);
 	*fd = -1;
 }
 

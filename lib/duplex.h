@@ -31,6 +31,12 @@ void duplex_init(struct duplex *d);
  * then they are still the caller's.
  */
 int duplex_take(struct duplex *d, const struct mux_ends *ends);
+/*
+ * The same for one descriptor that goes one way, and a watch on it.  0, or
+ * MUX_E_* and nothing was taken.
+ */
+int duplex_watch(struct duplex *d, struct mux_loop *l, int fd,
+    bool inherited, mux_watch_cb *cb, void *arg, struct mux_watch **out);
 /* Undoes duplex_take: they are the caller's again. */
 void duplex_give_back(struct duplex *d);
 

@@ -127,8 +127,8 @@ fit(int fd)
 	}
 }
 
-static int
-null_at(int fd)
+int
+ends_null(int fd)
 {
 	int null, err = 0;
 
@@ -160,7 +160,7 @@ inherit(int fd, int *out)
 	moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (moved < 0)
 		return errno;
-	err = null_at(fd);
+	err = ends_null(fd);
 	if (err != 0) {
 		close(moved);
 		return err;

@@ -27,4 +27,7 @@ int ends_open(struct mux_ends *, const struct mux_addr *, struct mux_why *);
 /* Is it a stream socket that listens? */
 bool ends_fd_listens(int fd);
 
+/* Closes it and puts something harmless under its number.  0 or errno. */
+int ends_null(int fd);
+
 #endif

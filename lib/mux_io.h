@@ -320,7 +320,8 @@ struct mux_inlet_ops {
 	void (*failed)(struct mux_inlet *, int err, void *arg);	/* errno */
 };
 /* Takes over the descriptor on success.  `inherited`: others share it, so it
- * is not made nonblocking for them. */
+ * is not made nonblocking for them.  0, MUX_E_NOMEM, MUX_E_INVAL (it is watched
+ * already: use dup(2)) or MUX_E_IO. */
 int mux_inlet_new(struct mux_loop *, int fd, bool inherited,
     const struct mux_inlet_ops *, void *arg, struct mux_inlet **out);
 /* For fill(): up to max bytes; sets MUX_FILL_END when the end was read. */
@@ -336,18 +337,20 @@ void mux_inlet_free(struct mux_inlet *);	/* closes it */
 struct mux_outlet;
 struct mux_outlet_ops {
 	size_t size;
-	/* n bytes that waited have left: the owner consumes them. */
+	/* All run from the loop, not from within a function of the outlet.
+	 * n bytes that waited have left: the owner consumes them. */
 	void (*left)(struct mux_outlet *, size_t n, void *arg);
 	/* After mux_outlet_end(): all has left, and it is closed. */
 	void (*ended)(struct mux_outlet *, void *arg);
 	/* Nothing can be written any more (EPIPE: nobody reads).  Bytes that
-	 * wait and all that come count as having left. */
+	 * wait and all that come count as having left, by left() and by
+	 * mux_outlet_write().  ended() does not follow. */
 	void (*failed)(struct mux_outlet *, int err, void *arg);
 };
 int mux_outlet_new(struct mux_loop *, int fd, bool inherited,
     const struct mux_outlet_ops *, void *arg, struct mux_outlet **out);
-/* How many of the n bytes have left already, or MUX_E_NOMEM and none is
- * kept. */
+/* How many of the n bytes have left already, or MUX_E_NOMEM: none is kept, and
+ * failed() follows. */
 ssize_t mux_outlet_write(struct mux_outlet *, const void *p, size_t n);
 void mux_outlet_end(struct mux_outlet *);
 size_t mux_outlet_waiting(const struct mux_outlet *);

@@ -36,45 +36,62 @@ rest_release(struct rest *r)
 	rest_init(r);
 }
 
-/* In proportion to what waits already, so that the waste is as well. */
-static size_t
-chunk_size(const struct rest *r, size_t n)
+/*
+ * Room for n bytes at least, and in proportion to what waits already, so that
+ * the waste is as well.  Not in the queue yet.
+ */
+static struct rest_chunk *
+chunk_new(const struct rest *r, size_t n)
 {
-	size_t size = n > r->len / 4 ? n : r->len / 4;
+	size_t cap = max_size(n, min_size(r->len / 4, CHUNK_MAX));
+	struct rest_chunk *c;
 
-	if (size > CHUNK_MAX)
-		size = CHUNK_MAX;
-	return (size + CHUNK_MIN - 1) / CHUNK_MIN * CHUNK_MIN;
+	cap = (cap + CHUNK_MIN - 1) / CHUNK_MIN * CHUNK_MIN;
+	c = malloc(sizeof(*c) + cap);
+	if (c == NULL)
+		return NULL;
+	c->next = NULL;
+	c->off = c->end = 0;
+	c->cap = cap;
+	return c;
+}
+
+static void
+chunk_add(struct rest *r, struct rest_chunk *c)
+{
+	if (r->last != NULL)
+		r->last->next = c;
+	else
+		r->first = c;
+	r->last = c;
+}
+
+/* What is left of the last chunk. */
+static size_t
+room(const struct rest *r)
+{
+	return r->last != NULL ? r->last->cap - r->last->end : 0;
 }
 
 void *
 rest_reserve(struct rest *r, size_t *n)
 {
-	struct rest_chunk *c = r->last;
-	size_t cap;
+	struct rest_chunk *c;
 
-	if (c == NULL || c->end == c->cap) {
-		cap = chunk_size(r, *n);
-		c = malloc(sizeof(*c) + cap);
+	if (room(r) == 0) {
+		c = chunk_new(r, min_size(*n, CHUNK_MAX));
 		if (c == NULL)
 			return NULL;
-		c->next = NULL;
-		c->off = c->end = 0;
-		c->cap = cap;
-		if (r->last != NULL)
-			r->last->next = c;
-		else
-			r->first = c;
-		r->last = c;
+		chunk_add(r, c);
 	}
-	*n = min_size(*n, c->cap - c->end);
-	return c->data + c->end;
+	*n = min_size(*n, room(r));
+	return r->last->data + r->last->end;
 }
 
 void
 rest_commit(struct rest *r, size_t n)
 {
-	assert(n <= r->last->cap - r->last->end);
+	assert(n <= room(r));
 	r->last->end += n;
 	r->len += n;
 }
@@ -82,19 +99,22 @@ rest_commit(struct rest *r, size_t n)
 int
 rest_append(struct rest *r, const void *p, size_t n)
 {
-	const uint8_t *from = p;
-	size_t room;
-	void *to;
+	size_t part = min_size(n, room(r));
+	struct rest_chunk *c = NULL;
 
-	while (n > 0) {
-		room = n;
-		to = rest_reserve(r, &room);
-		if (to == NULL)
+	if (n > part) {
+		c = chunk_new(r, n - part);
+		if (c == NULL)
 			return -1;
-		memcpy(to, from, room);
-		rest_commit(r, room);
-		from += room;
-		n -= room;
+	}
+	if (part > 0) {
+		memcpy(r->last->data + r->last->end, p, part);
+		rest_commit(r, part);
+	}
+	if (c != NULL) {
+		chunk_add(r, c);
+		memcpy(c->data, (const uint8_t *)p + part, n - part);
+		rest_commit(r, n - part);
 	}
 	return 0;
 }

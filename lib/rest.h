@@ -26,7 +26,7 @@ void rest_release(struct rest *r);
  */
 void *rest_reserve(struct rest *r, size_t *n);
 void rest_commit(struct rest *r, size_t n);	/* n <= what was reserved */
-/* All n bytes, or -1 without memory. */
+/* All n bytes, or -1 without memory and none of them. */
 int rest_append(struct rest *r, const void *p, size_t n);
 
 /* The oldest bytes, in at most n pieces; how many pieces. */
