@@ -43,14 +43,14 @@ SOFLAGS	= -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/mux.map \
 LIB	:= $(patsubst lib/%.c,%.o,$(wildcard lib/*.c))
 CMD	:= $(patsubst %.c,$(B)/%.o,$(wildcard cmd/*.c))
 LIBA	= $(B)/libmux.a
-# The modules of the program, for unit tests of them.
+# The modules of the program, for the tests that are named after them.
 CMDA	= $(B)/cmd.a
 TOOL	= $(B)/muxctl
 tests	= $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)))
 UNIT	:= $(call tests,unit/test_*.c)
-CMDUNIT	:= $(foreach t,$(UNIT),$(if $(wildcard $(patsubst test_%,cmd/%.c,$(notdir $(t)))),$(t)))
 SIM	:= $(call tests,sim/sim_*.c)
 FUZZ	:= $(call tests,fuzz/fuzz_*.c)
+CMDUNIT	:= $(foreach t,$(UNIT) $(FUZZ),$(if $(wildcard $(patsubst fuzz_%,cmd/%.c,$(patsubst test_%,cmd/%.c,$(notdir $(t))))),$(t)))
 # Programs that shell tests run, and objects that they preload.
 PRELOAD	:= $(addsuffix .so,$(call tests,cli/preload_*.c))
 HELPERS	:= $(filter-out $(PRELOAD:.so=),$(call tests,cli/*.c))

@@ -106,7 +106,10 @@ for f in cmd/*.c; do
 done
 for f in tests/sim/*.c tests/fuzz/*.c; do
 	[ -e "$f" ] || continue
-	check_includes "$f" "$public" "tests/sim tests/fuzz tests/unit"
+	of=${f##*/fuzz_}
+	of=${of%.c}
+	[ ! -e "cmd/$of.c" ] || of=tests/fuzz/../../cmd
+	check_includes "$f" "$public" "tests/sim tests/fuzz tests/unit $of"
 done
 # What measures is not built from what is measured, but for the library itself.
 for f in tests/bench/*.c; do
