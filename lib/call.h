@@ -71,6 +71,7 @@ struct mux_call {
 	bool given;		/* our body is all in `body` */
 	bool ext_owed;		/* `ext` goes out with the next frame */
 	uint32_t cancel_code;
+	uint32_t said;		/* bytes of EXT blocks that are out */
 	size_t body_off;	/* sent of `body` */
 	/* not cleared when a struct is used again */
 	struct blob ext;	/* to be sent; else what came of an answer */

@@ -70,6 +70,7 @@ out_ext(struct mux_call *c, uint8_t *p, struct frame *f)
 		return;
 	memcpy(p, blob_bytes(&c->ext), c->ext.len);
 	f->flags |= FRAME_EXT;
+	c->said += (uint32_t)c->ext.len;
 	c->ext_owed = false;
 }
 

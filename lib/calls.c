@@ -299,12 +299,6 @@ mux_call_cancel(struct mux_call *c, uint32_t code)
 
 /* ---- the caller ---- */
 
-static uint64_t
-our_slots(const struct mux_session *s)
-{
-	return s->n_streams - s->peer_slots - s->n_calls_in;
-}
-
 static int
 may_call(const struct mux_session *s, const struct mux_request *q)
 {
@@ -325,7 +319,7 @@ may_call(const struct mux_session *s, const struct mux_request *q)
 		return MUX_E_INVAL;
 	/* the peer counts what is on the wire, we what takes our memory */
 	return s->our_calls >= s->peer.max_calls ||
-	    our_slots(s) >= s->cfg.max_open ? MUX_E_LIMIT : 0;
+	    session_opened(s) >= s->cfg.max_open ? MUX_E_LIMIT : 0;
 }
 
 static bool
@@ -439,26 +433,31 @@ mux_call_attach(struct mux_call *c, const struct mux_call_ops *ops,
 	c->st.attached = true;
 }
 
-/* The EXT block of the answer, if it says anything. */
+/* The EXT block of the answer, if it says anything: the next one, behind what
+ * is not out yet. */
 static int
 write_answer(struct mux_call *c, const struct mux_answer *a)
 {
 	struct mux_session *s = c->st.session;
-	size_t room;
-	uint8_t *p;
+	size_t old = c->ext_owed ? c->ext.len : 0, room;
 	struct wr w;
 
 	if (a == NULL || s->mode != MUX_MODE_EXTENDED)
 		return 0;
 	room = 4 + answer_room(a);
+	/* the peer takes as much in all as in one */
 	if (a->size != sizeof(*a) || !answer_ok(a, s->peer.max_meta) ||
-	    room >= s->peer.max_frame)
+	    old + room >= s->peer.max_frame || c->said + old + room >
+	    s->peer.max_meta + UINT64_C(4) + FRAME_EXT_MORE)
 		return MUX_E_INVAL;
-	c->ext.len = 0;
-	if ((p = blob_more(&c->ext, room)) == NULL)
+	c->ext.len = old;
+	if (blob_more(&c->ext, room) == NULL)
 		return MUX_E_NOMEM;
-	wr_init(&w, p, room);
-	ext_begin(&w);
+	wr_init(&w, blob_bytes(&c->ext), old + room);
+	if (old == 0)
+		ext_begin(&w);
+	else
+		w.n = old;
 	answer_write(&w, a);
 	ext_end(&w);
 	c->ext.len = w.n;
@@ -514,6 +513,20 @@ mux_call_reply(struct mux_call *c, const struct mux_answer *a)
 	stream_set_send(&c->st, SEND_OPEN);
 	mux_stream_ready(&c->st);
 	return 0;
+}
+
+/* Its next frame is the last one at the latest. */
+int
+mux_call_amend(struct mux_call *c, const struct mux_answer *a)
+{
+	const struct mux_stream *st = &c->st;
+
+	if (st->session == NULL || st->kind != KIND_CALLEE || !st->attached ||
+	    c->given || st->send != SEND_OPEN)
+		return MUX_E_STATE;
+	if (a == NULL || a->n_meta > 0 || a->n_streams > 0)
+		return MUX_E_INVAL;
+	return write_answer(c, a);
 }
 
 int

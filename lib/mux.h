@@ -124,7 +124,7 @@ struct mux_config {
 	uint32_t window;	/* initial, of each id [W0 out of memory] */
 	uint32_t max_calls;	/* accepted from the peer [64] */
 	uint32_t max_streams;	/* accepted from the peer [256] */
-	uint32_t max_open;	/* streams of our own at once [256] */
+	uint32_t max_open;	/* of our own at once, not one-way [256] */
 	uint32_t max_meta;	/* bytes of an EXT block [64 KiB] */
 	uint64_t memory;	/* backing of all credit [64 MiB] */
 	uint64_t keepalive;	/* ns between pings [30 s]; NEVER = off */
@@ -520,6 +520,13 @@ int mux_call_answer(struct mux_call *, const struct mux_answer *,
 int mux_call_reply(struct mux_call *, const struct mux_answer *);
 int mux_call_fail(struct mux_call *, uint32_t code, const char *text,
     const struct mux_answer *);
+/*
+ * After reply(), until fill() has given the end, also from within it: what
+ * was not known before, such as the exit status of a program whose output is
+ * the body.  It goes out with the next frame, and adds to what was said;
+ * without metadata and streams.
+ */
+int mux_call_amend(struct mux_call *, const struct mux_answer *);
 
 /* As for streams. */
 void mux_call_ready(struct mux_call *);

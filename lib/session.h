@@ -96,6 +96,7 @@ struct mux_session {
 	struct stream_list all, owed, opening, round, next, grave;
 	uint32_t round_no;		/* of the round robin */
 	size_t n_streams, n_calls_in;	/* all of `all`; calls of the peer */
+	size_t n_one_way;		/* of ours, which take no credit */
 	size_t peer_live, our_live, peer_slots, peer_calls, our_calls;
 	struct mux_call *spare;		/* calls that were; see call_new() */
 	size_t n_spare;
@@ -205,6 +206,8 @@ void stream_owe(struct mux_stream *st, uint8_t what);
 void stream_schedule(struct mux_stream *st);
 /* What this round lets it send. */
 void stream_quantum(struct mux_stream *st);
+/* What we opened, streams and calls, as max_open counts. */
+size_t session_opened(const struct mux_session *s);
 /* n bytes that came need no memory any more. */
 void stream_consumed(struct mux_stream *st, size_t n);
 /* The account of memory after any change of the receiving ledger. */

@@ -546,13 +546,29 @@ ended_by_fill(struct mux_session *s, struct mux_stream *st, bool with_data)
 		stream_settle(st);
 }
 
+/*
+ * The owner said more while it was asked, than there is room for in front of
+ * its n bytes: it goes with the next frame, so this cannot be the last.
+ */
+static bool
+amended(struct mux_stream *st, uint8_t *p, size_t *ext, size_t n)
+{
+	const struct mux_call *c = call_of(st);
+
+	if (c == NULL || !c->ext_owed || c->ext.len == *ext)
+		return false;
+	memmove(p, p + *ext, n);
+	*ext = 0;
+	return true;
+}
+
 /* Asks the owner for at most `max` bytes behind p; false: no room. */
 static bool
 emit_fill(struct mux_session *s, struct mux_stream *st, size_t ext,
     size_t max, size_t limit)
 {
 	uint8_t *p = out_begin(s, ext + max);
-	unsigned flags = 0;
+	unsigned flags = 0, not_last;
 	size_t n;
 
 	if (p == NULL)
@@ -562,10 +578,11 @@ emit_fill(struct mux_session *s, struct mux_stream *st, size_t ext,
 	if (st->send != SEND_OPEN)	/* reset from within fill() */
 		return true;
 	assert(n <= ((flags & MUX_FILL_FOREIGN) != 0 ? limit : max));
+	not_last = amended(st, p, &ext, n) ? MUX_FILL_END : 0;
 	if (n > 0)
-		commit_data(s, st, p, ext, n, flags);
+		commit_data(s, st, p, ext, n, flags & ~not_last);
 	if ((flags & MUX_FILL_END) != 0) {
-		ended_by_fill(s, st, n > 0);
+		ended_by_fill(s, st, n > 0 && not_last == 0);
 		return true;
 	}
 	if (n == 0)

@@ -70,6 +70,7 @@ struct mux_stream {
 	bool wire_live : 1;		/* counts against the limit */
 	bool end_sent : 1;		/* before it was killed */
 	bool reset_by_peer : 1;		/* not by us, nor with the carrier */
+	bool one_way : 1;		/* ours: the peer sends nothing */
 	bool dead : 1;			/* in the graveyard */
 };
 

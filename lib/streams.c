@@ -289,6 +289,8 @@ bury(struct mux_stream *st)
 	s->n_streams--;
 	if (st->by_peer)
 		(*slots_of(st))--;
+	if (st->one_way)
+		s->n_one_way--;
 	/* a callback further up the stack may still hold the pointer */
 	st->dead = true;
 	if (s->depth > 0)
@@ -452,6 +454,12 @@ open_ok(const struct mux_session *s, const struct mux_open *o)
 	    (q != NULL ? q->body_len : 0) <= s->peer.max_frame);
 }
 
+size_t
+session_opened(const struct mux_session *s)
+{
+	return s->n_streams - s->peer_slots - s->n_calls_in - s->n_one_way;
+}
+
 static int
 may_open(const struct mux_session *s, const struct mux_open *o)
 {
@@ -462,10 +470,22 @@ may_open(const struct mux_session *s, const struct mux_open *o)
 		return MUX_E_STATE;
 	if (s->mode == MUX_MODE_LEGACY)
 		return s->our_live >= LEGACY_CALLS ? MUX_E_LIMIT : 0;
-	/* the peer counts what is on the wire, we what takes our memory */
-	return s->our_live >= s->peer.max_streams ||
-	    s->n_streams - s->peer_slots - s->n_calls_in >=
-	    s->cfg.max_open ? MUX_E_LIMIT : 0;
+	/* the peer counts what is on the wire, we what takes our credit */
+	return s->our_live >= s->peer.max_streams || (!o->one_way &&
+	    session_opened(s) >= s->cfg.max_open) ? MUX_E_LIMIT : 0;
+}
+
+/* Nothing comes that way, so nothing backs it. */
+static void
+open_one_way(struct mux_stream *st)
+{
+	struct mux_session *s = st->session;
+
+	s->charge -= credit_rx_charge(&st->rx);
+	credit_rx_init(&st->rx, 0, s->now);
+	stream_set_recv(st, RECV_DONE);
+	st->one_way = true;
+	s->n_one_way++;
 }
 
 static void
@@ -534,7 +554,7 @@ mux_stream_open(struct mux_session *s, const struct mux_open *o,
 	st->arg = arg;
 	st->attached = true;
 	if (o->one_way)
-		stream_set_recv(st, RECV_DONE);
+		open_one_way(st);
 	stream_enter_wire(st);
 	st->in_opening = true;
 	TAILQ_INSERT_TAIL(&s->opening, st, data_link);

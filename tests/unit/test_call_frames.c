@@ -255,6 +255,114 @@ credit(void)
 	call_free(&r);
 }
 
+/* ---- what is known only at the end ---- */
+
+static const struct mux_answer exited = { .size = sizeof(exited),
+    .have_exit = true, .exit_value = 3 };
+static const struct mux_answer told = { .size = sizeof(told),
+    .stderr_id = 5 };
+static bool amend_in_fill;
+
+static void
+amends(struct deal *d, const char *event)
+{
+	if (strcmp(event, "fill") == 0 && amend_in_fill &&
+	    d->sent == d->to_send)
+		mux_call_amend(d->c, &exited);
+}
+
+static struct deal *
+replied(struct raw *r, uint64_t to_send, const struct mux_answer *a)
+{
+	struct deal *d;
+
+	raw_begin(r, false);
+	call_in(r, 0, 1, "m", "", 0);
+	d = calls.deals;
+	d->hook = amends;
+	d->to_send = to_send;
+	mux_call_reply(d->c, a);
+	return d;
+}
+
+#define EXIT_3	"\x0c\0\0\0" "\x2b\0\x08\0" "\0\0\0\0\3\0\0\0"
+#define STDERR_5 "\x0c\0\0\0" "\x2e\0\x08\0" "\5\0\0\0\0\0\0\0"
+#define BOTH	"\x18\0\0\0" "\x2e\0\x08\0" "\5\0\0\0\0\0\0\0" \
+		"\x2b\0\x08\0" "\0\0\0\0\3\0\0\0"
+
+static void
+amending(void)
+{
+	struct mux_meta m = { .key = { "k", 1 } };
+	struct mux_answer bad = { .size = sizeof(bad), .meta = &m,
+	    .n_meta = 1 };
+	struct raw r;
+	struct deal *d;
+
+	d = replied(&r, 2, NULL);
+	ok(mux_call_amend(d->c, &exited) == 0, "more is said before the end");
+	call_says(&r, RESPONSE, EXT, 1, EXIT_3 "ff", 18,
+	    "and goes with the next frame");
+	ok(mux_call_amend(d->c, &exited) == MUX_E_STATE, "then it is late");
+	call_free(&r);
+
+	d = replied(&r, 2, &told);
+	mux_call_amend(d->c, &exited);
+	call_says(&r, RESPONSE, EXT, 1, BOTH "ff", 30, "it adds to the first");
+	call_free(&r);
+
+	amend_in_fill = true;
+	replied(&r, 2, NULL);
+	call_says(&r, RESPONSE, MORE, 1, "ff", 2, "from fill() with its end");
+	call_says(&r, RESPONSE, EXT, 1, EXIT_3, 16, "it has its own frame");
+	call_free(&r);
+	replied(&r, 2, &told);
+	call_says(&r, RESPONSE, MORE, 1, "ff", 2, "as has what was to go");
+	call_says(&r, RESPONSE, EXT, 1, BOTH, 28, "together with that");
+	call_free(&r);
+	replied(&r, 0, NULL);
+	call_says(&r, RESPONSE, EXT, 1, EXIT_3, 16, "without data just that");
+	call_free(&r);
+	amend_in_fill = false;
+
+	raw_begin(&r, false);
+	call_in(&r, 0, 1, "m", "", 0);
+	d = calls.deals;
+	ok(mux_call_amend(d->c, &exited) == MUX_E_STATE, "before: no answer");
+	mux_call_reply(d->c, NULL);
+	ok(mux_call_amend(d->c, &bad) == MUX_E_INVAL &&
+	    mux_call_amend(d->c, NULL) == MUX_E_INVAL, "not metadata");
+	call_free(&r);
+}
+
+static void
+amending_has_an_end(void)
+{
+	struct raw r;
+	struct deal *d = replied(&r, 1000000, NULL);
+	struct wire w;
+	unsigned n = 0;
+
+	while (n < 10000 && mux_call_amend(d->c, &told) == 0) {
+		n++;
+		raw_skip(&r);
+	}
+	ok(n > 1 && n < 10000 && mux_call_amend(d->c, &told) == MUX_E_INVAL,
+	    "no more than the peer takes");
+	mux_call_fail(d->c, 9, "no", NULL);
+	while (raw_next(&r, &w) && w.type == RESPONSE)
+		continue;
+	ok(w.type == ERROR, "it can still fail");
+	call_free(&r);
+
+	/* what was said goes with the error as well */
+	d = replied(&r, 2, &told);
+	mux_call_fail(d->c, 9, "", &exited);
+	ok(raw_next(&r, &w) && w.type == ERROR && w.flags == EXT &&
+	    memcmp(w.p, BOTH, 28) == 0, "an error takes all of it along");
+	call_free(&r);
+}
+
 /* ---- blocks ---- */
 
 static void
@@ -509,6 +617,8 @@ main(void)
 	answer_out();
 	error_out();
 	long_bodies();
+	amending();
+	amending_has_an_end();
 	credit();
 	blocks();
 	matrix();

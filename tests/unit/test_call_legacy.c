@@ -101,6 +101,9 @@ long_answer(void)
 	d = calls.deals;
 	d->to_send = 300000;
 	mux_call_reply(d->c, NULL);
+	ok(mux_call_amend(d->c, &(struct mux_answer){
+	    .size = sizeof(struct mux_answer), .have_exit = true }) == 0,
+	    "what S0 has no words for is left out");
 	ok(raw_next(&r, &w) && w.id == 9 && w.len == 300000 && w.p[0] == 'f',
 	    "an answer of unknown length is gathered");
 	raw_frame(&r, REQUEST, 0, 10, "fill", 4);

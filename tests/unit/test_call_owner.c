@@ -318,6 +318,31 @@ callbacks(void)
 
 /* ---- streams that answer a method, and those of a call ---- */
 
+/* A server that opens nothing but the standard error of calls. */
+static void
+one_way_is_free(void)
+{
+	static const struct mux_config cfg = { .max_open = MUX_NONE };
+	struct mux_open o = { .size = sizeof(o), .parent = 1,
+	    .one_way = true };
+	struct raw r;
+	struct own *own;
+	uint64_t charge;
+
+	raw_greet(&r, &cfg, false, NULL);
+	call_in(&r, 0, 1, "m", "", 0);
+	charge = raw_stats(&r).charge;
+	own = own_new(&r);
+	ok(mux_stream_open(r.s, &o, &own_ops, own, &own->st) == 0,
+	    "one-way streams take no room of max_open");
+	is_u64(raw_stats(&r).charge, charge, "nor any credit");
+	raw_skip(&r);
+	o.one_way = false;
+	ok(mux_stream_open(r.s, &o, &own_ops, own, &own->st) == MUX_E_LIMIT,
+	    "others do");
+	call_free(&r);
+}
+
 static void
 methods(void)
 {
@@ -358,6 +383,8 @@ methods(void)
 	ok(mux_stream_open(r.s, &o, &own_ops, own, &st) == MUX_E_INVAL,
 	    "neither");
 	call_free(&r);
+
+	one_way_is_free();
 
 	raw_begin(&r, false);
 	raw_frame(&r, START, EXT, 1, "\5\0\0\0\x20\0\1\0m", 9);
