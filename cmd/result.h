@@ -25,16 +25,25 @@ struct result {
 	int signal;		/* 0 = none */
 	uint32_t err;		/* MUX_*; MUX_OK with an exit or a signal */
 	char *error;		/* sentence, vis-unsafe; NULL = none; free() */
-	uint64_t queued, total;	/* ns: until it was sent; in all */
+	uint64_t queued, total;	/* ns: until it was begun; in all */
 	bool have_usage;
 	uint64_t utime, stime, maxrss;
 	bool not_started;	/* certain: may be tried again elsewhere */
 };
 
+/*
+ * Which answer means what: muxctl(1), EXIT STATUS.  What is
+ * not in the table is RESULT_TRANSPORT below MUX_APPLICATION and from
+ * MUX_F_PROTOCOL on, and RESULT_ERROR between.  MUX_INTERNAL is 125 unless the
+ * program could not even be started (EXIT of kind 2): then RESULT_SPAWN.
+ */
+
 /* From the answer of mux_call(3).  A response without an EXIT tag (plain S0
  * servers, built-ins) is exit 0. */
 void result_from(struct result *, const struct mux_answer *);
-/* One that never got as far: kind NOT_SENT, TRANSPORT, TIMEOUT, ... */
+/* One that never got as far: kind NOT_SENT, TRANSPORT, TIMEOUT, ...  The
+ * text is copied.  RESULT_ERROR with MUX_INTERNAL is a fault on this side:
+ * exit status 125. */
 void result_make(struct result *, enum result_kind, uint32_t err,
     const char *error);
 void result_release(struct result *);

@@ -1,7 +1,7 @@
 /*
  * tunnel.c - muxctl tunnel: one connection to a server, and what it carries.
- * Its rooms: tunnel_opts.c reads the options, carrier.c reaches the server,
- * locals.c has listeners and streams, inout.c -W, stop.c the reasons to end.
+ * Its rooms: tunnel_opts.c reads the options, link.c has the connection,
+ * locals.c listeners and streams, inout.c -W, stop.c the reasons to end.
  *
  * Invariant: nobody is told that the tunnel is ready, and nothing is accepted,
  * before HELLO is done; and it ends with 0 only if it was asked to end.
@@ -13,9 +13,9 @@
 
 #include "carrier.h"
 #include "cmd.h"
-#include "frames.h"
 #include "inout.h"
 #include "life.h"
+#include "link.h"
 #include "locals.h"
 #include "proc.h"
 #include "stop.h"
@@ -29,15 +29,11 @@ struct tunnel {
 	struct mux_loop *loop;
 	struct stop *stop;
 	struct mux_timer *timeout;
-	struct carrier *carrier;
+	struct link *link;
 	struct inout inout;
-	struct mux_conn *conn;
 	struct locals locals;
-	struct kids kids;
-	uint64_t since;
 	int status;		/* what to exit with in the end */
 	bool ready;
-	bool goodbye;		/* the connection came to an orderly end */
 };
 
 static int cmd_tunnel(int argc, char **argv);
@@ -59,7 +55,7 @@ static void
 tunnel_check(struct tunnel *t)
 {
 	stop_idle(t->stop, t->locals.n_flows == 0);
-	if (t->locals.n_flows == 0 && t->conn == NULL && t->carrier == NULL &&
+	if (t->locals.n_flows == 0 && link_is_over(t->link) &&
 	    stop_draining(t->stop))
 		mux_loop_stop(t->loop, t->status);
 }
@@ -83,11 +79,13 @@ on_drain(const char *why, void *arg)
 	/* Whoever waits for us to be ready must not take this for it. */
 	if (!t->ready && t->status == 0)
 		t->status = say_exit(CMD_FAIL, "ended before it was ready");
-	carrier_free(t->carrier);
-	t->carrier = NULL;
 	locals_close(&t->locals);
-	if (t->conn != NULL)
-		mux_conn_drain(t->conn, stop_grace(t->stop));
+	if (link_conn(t->link) != NULL) {
+		mux_conn_drain(link_conn(t->link), stop_grace(t->stop));
+	} else {
+		link_free(t->link);
+		t->link = NULL;
+	}
 	tunnel_check(t);
 }
 
@@ -115,9 +113,9 @@ on_state(FILE *out, void *arg)
 {
 	const struct tunnel *t = arg;
 
-	if (t->conn != NULL)
-		flow_conn_state(t->conn, 1, mux_addr_str(t->addr),
-		    mux_loop_now(t->loop) - t->since, out);
+	if (link_conn(t->link) != NULL)
+		flow_conn_state(link_conn(t->link), 1, mux_addr_str(t->addr),
+		    link_age(t->link), out);
 	locals_state(&t->locals, out);
 }
 
@@ -182,7 +180,6 @@ on_ready(struct mux_conn *c, void *arg)
 		tunnel_fail(t, r, "no targets there");
 		return;
 	}
-	say(SAY_INFO, "%s: HELLO done", mux_addr_str(t->addr));
 	t->locals.conn = c;
 	if ((r = become_ready(t)) != -1) {
 		tunnel_fail(t, r, "not ready");
@@ -207,90 +204,39 @@ static void
 on_tap(struct mux_conn *c, const struct mux_tap *tap, void *arg)
 {
 	struct tunnel *t = arg;
-	char line[FRAMES_LINE];
 
 	(void)c;
-	if (tap->off != 0)
-		return;
-	if (say_on(SAY_DEBUG)) {
-		frames_line(tap, line, sizeof(line));
-		say_plain(SAY_DEBUG, line);
-	}
-	inout_tap(&t->inout, tap);
-}
-
-/* What a lost connection is called depends on what had been reached. */
-static int
-say_closed(const struct tunnel *t, int err, const struct mux_why *why)
-{
-	if (t->status != 0)
-		return t->status;
-	if (!t->ready)
-		return say_exit(CMD_LOST, "no HELLO: %s", why->text);
-	if (err != MUX_E_DONE)
-		return say_exit(CMD_LOST, "carrier lost: %s", why->text);
-	if (stop_draining(t->stop))
-		return CMD_OK;
-	return say_exit(CMD_LOST, "carrier lost: %s: the server ended the "
-	    "connection", mux_addr_str(t->addr));
+	if (tap->off == 0)
+		inout_tap(&t->inout, tap);
 }
 
 static void
-on_closed(struct mux_conn *c, int err, const struct mux_why *why, void *arg)
+on_closed(int err, const struct mux_why *why, void *arg)
 {
 	struct tunnel *t = arg;
 
-	t->status = say_closed(t, err, why);
-	t->goodbye = err == MUX_E_DONE;
+	/* A drain that was asked for is the one good end. */
+	if (t->status == 0 && (!t->ready || err != MUX_E_DONE ||
+	    !stop_draining(t->stop)))
+		t->status = say_exit(err == MUX_E_NOMEM ? CMD_USAGE :
+		    CMD_LOST, "%s", why->text);
 	locals_lost(&t->locals);
-	t->conn = NULL;
-	mux_conn_free(c);
 	stop_drain(t->stop, "the connection is over");
 	tunnel_check(t);
 }
 
-static const struct mux_conn_ops conn_ops = {
-	.size = sizeof(conn_ops),
+static const struct link_ops link_ops = {
 	.ready = on_ready,
-	.drain = on_peer_drain,
 	.closed = on_closed,
+	.drain = on_peer_drain
 };
 
-/* Only where somebody looks: a tap is called for every frame. */
-static const struct mux_conn_ops tapped_ops = {
-	.size = sizeof(tapped_ops),
+static const struct link_ops inout_ops = {
 	.ready = on_ready,
-	.drain = on_peer_drain,
-	.tap = on_tap,
 	.closed = on_closed,
+	.drain = on_peer_drain,
+	.tap = on_tap
 };
-
-static void
-on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
-{
-	bool tap;
-	struct tunnel *t = arg;
-	int err;
-
-	carrier_free(t->carrier);
-	t->carrier = NULL;
-	if (ends == NULL) {
-		tunnel_fail(t, say_exit(CMD_LOST, "%s", why->text),
-		    "no connection");
-		return;
-	}
-	say(SAY_INFO, "connected to %s", mux_addr_str(t->addr));
-	if (ends->child > 0)
-		kids_add(t->loop, &t->kids, ends->child, NULL);
-	tap = say_on(SAY_DEBUG) || t->inout.target != NULL;
-	err = mux_conn_new(t->loop, ends, &t->cfg, tap ? &tapped_ops :
-	    &conn_ops, t, &t->conn);
-	if (err != 0) {
-		mux_ends_close(ends, true);
-		tunnel_fail(t, say_exit(CMD_USAGE, "%s: %s",
-		    mux_addr_str(t->addr), mux_strerror(err)), "no session");
-	}
-}
 
 /* ---- the whole ---- */
 
@@ -310,7 +256,6 @@ start_rooms(struct tunnel *t)
 	t->inout.locals = &t->locals;
 	t->inout.over = on_inout_over;
 	t->inout.arg = t;
-	t->since = mux_loop_now(t->loop);
 	if (locals_start(&t->locals) != 0 ||
 	    mux_timer_new(t->loop, on_timeout, t, &t->timeout) != 0)
 		return say_exit(CMD_USAGE, "out of memory");
@@ -333,8 +278,10 @@ tunnel_run(struct tunnel *t)
 	if ((r = start_rooms(t)) != 0)
 		return r;
 	if (t->com.timeout != OPT_UNSET && t->com.timeout != 0)
-		mux_timer_at(t->timeout, t->since + t->com.timeout);
-	if (carrier_dial(t->loop, &co, on_carrier, t, &t->carrier) != 0)
+		mux_timer_at(t->timeout, mux_loop_now(t->loop) +
+		    t->com.timeout);
+	if (link_start(t->loop, &co, &t->cfg, t->inout.target != NULL ?
+	    &inout_ops : &link_ops, t, &t->link) != 0)
 		return say_exit(CMD_USAGE, "out of memory");
 	r = mux_loop_run(t->loop);
 	return r >= 0 ? r : say_exit(CMD_USAGE, "loop: %s", strerror(errno));
@@ -344,12 +291,10 @@ static void
 tunnel_release(struct tunnel *t)
 {
 	if (t->loop != NULL) {
-		carrier_free(t->carrier);
-		if (t->conn != NULL)
+		if (link_conn(t->link) != NULL)
 			locals_lost(&t->locals);
-		mux_conn_free(t->conn);
+		link_free(t->link);
 		locals_release(&t->locals);
-		kids_release(&t->kids, !t->goodbye);
 		stop_free(t->stop);
 		inout_stop(&t->inout);
 		mux_timer_free(t->timeout);
@@ -388,7 +333,6 @@ cmd_tunnel(int argc, char **argv)
 
 	tunnel_opts_init(&t.opts);
 	locals_init(&t.locals);
-	kids_init(&t.kids);
 	r = tunnel_read(&t, argc, argv);
 	if (r < 0 && (r = life_begin(&t.com)) < 0) {
 		r = tunnel_run(&t);

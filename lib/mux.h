@@ -295,6 +295,10 @@ struct mux_stream *mux_session_next(const struct mux_session *,
     struct mux_stream *prev);
 struct mux_call *mux_session_next_call(const struct mux_session *,
     struct mux_call *prev);
+/* The call of this id that somebody owns, ours or the peer's, or NULL: whose
+ * stream it is, when `parent` of a struct mux_open says so. */
+struct mux_call *mux_session_find_call(const struct mux_session *,
+    uint64_t id);
 
 /* ---- what is asked for: by a call, or by a stream with a method ---- */
 

@@ -706,3 +706,12 @@ mux_session_next_call(const struct mux_session *s, struct mux_call *prev)
 {
 	return call_of(next_of(s, prev != NULL ? &prev->st : NULL, true));
 }
+
+struct mux_call *
+mux_session_find_call(const struct mux_session *s, uint64_t id)
+{
+	struct mux_stream *st = session_find(s, id);
+
+	return st != NULL && st->kind != KIND_STREAM && st->attached ?
+	    call_of(st) : NULL;
+}
