@@ -187,11 +187,13 @@ result_json(const struct result *r, const struct result_json *more,
 	if (r->error != NULL)
 		jout_str(j, "error", r->error);
 	if (more->body != NULL)
-		jout_body(j, "body", more->body, more->body_len);
+		jout_bytes(j, "body", more->body, more->body_len);
 	if (more->err_text != NULL)
 		jout_mem(j, "stderr", more->err_text, more->err_len);
-	jout_u64(j, "queued_ns", r->queued);
-	jout_u64(j, "total_ns", r->total);
+	if (r->total != 0) {
+		jout_u64(j, "queued_ns", r->queued);
+		jout_u64(j, "total_ns", r->total);
+	}
 	if (!r->have_usage)
 		return;
 	jout_u64(j, "user_ns", r->utime);
