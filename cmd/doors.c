@@ -3,8 +3,6 @@
  * its business.  Invariant: addresses are told only when all listeners
  * listen, and in the order of the options.
  */
-#include <sys/socket.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "doors.h"
 #include "home.h"
 #include "life.h"
+#include "listen.h"
 #include "mux_io.h"
 #include "out.h"
 #include "serve.h"
@@ -24,24 +23,7 @@ struct door {
 	bool single;		/* one connection and no other */
 };
 
-/* Once in ten seconds is enough to be told of a shortage. */
-static struct say_gate trouble_gate = SAY_GATE(1, 10000);
-
 /* ---- words ---- */
-
-static bool
-is_single(const struct mux_addr *addr)
-{
-	enum mux_scheme scheme = mux_addr_scheme(addr);
-	socklen_t len = sizeof(int);
-	int listens = 1;
-
-	if (scheme != MUX_FD)
-		return scheme == MUX_STDIO || scheme == MUX_EXEC;
-	/* What cannot be asked is a pipe or the like. */
-	return getsockopt(life_addr_fd(addr), SOL_SOCKET, SO_ACCEPTCONN,
-	    &listens, &len) != 0 || listens == 0;
-}
 
 static int
 add(struct doors *all, const char *word, const char *where)
@@ -54,7 +36,7 @@ add(struct doors *all, const char *word, const char *where)
 	all->n++;
 	life_keep_addr(door->addr);
 	door->all = all;
-	door->single = is_single(door->addr);
+	door->single = listen_single(door->addr);
 	if (door->single)
 		all->n_single++;
 	return 0;
@@ -105,32 +87,21 @@ on_accept(struct mux_listener *l, const struct mux_ends *ends, void *arg)
 	all->accept(ends, !door->single, all->arg);
 }
 
-static void
-on_trouble(struct mux_listener *l, const struct mux_why *why, void *arg)
-{
-	(void)arg;
-	say_gated(&trouble_gate, SAY_WARN, "accept on %s: %s",
-	    mux_listener_str(l), why->text);
-}
-
 static int
 open_one(struct doors *all, struct door *door)
 {
-	struct mux_why why;
-	const char *where;
-	int err;
+	int r;
 
-	err = mux_listen(all->loop, door->addr, on_accept, door,
-	    &door->listener, &why);
-	if (err != 0)
-		return say_exit(home_listen_status(err, &why), "%s", why.text);
-	mux_listener_on_trouble(door->listener, on_trouble);
+	if ((r = listen_open(all->loop, door->addr, MUX_AS_LISTENER, on_accept,
+	    door, &door->listener)) != 0)
+		return r;
 	/* Anyone with an account here reaches a port of loopback too.  What
 	 * systemd: and fd: stand for is known only now. */
-	where = mux_listener_str(door->listener);
-	if (strncmp(where, "tcp:", 4) == 0 && all->warn)
+	if (all->warn && listen_is_tcp(door->listener))
 		say(SAY_WARN, "%s: every user who can connect there reaches "
-		    "the targets (unix: sockets check who it is)", where);
+		    "the targets (unix: sockets check who it is)",
+		    mux_listener_str(door->listener));
+	listen_warn_unix(door->addr, all->uids);
 	return 0;
 }
 
@@ -145,7 +116,7 @@ doors_open(struct doors *all, bool private_socket)
 		if ((r = open_one(all, &all->list[i])) != 0)
 			return r;
 	for (size_t i = 0; i < all->n; i++)
-		life_addr(mux_listener_str(all->list[i].listener));
+		listen_tell(all->list[i].listener);
 	return 0;
 }
 

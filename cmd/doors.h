@@ -12,11 +12,13 @@ struct door;
 struct mux_ends;
 struct mux_loop;
 struct opt_list;
+struct uids;
 
 /* The fields up to `arg` are the caller's. */
 struct doors {
 	struct mux_loop *loop;
 	bool warn;		/* of TCP ports: there are targets */
+	const struct uids *uids;	/* whom they let in */
 	/* Takes over the ends.  `check`: its uid decides. */
 	void (*accept)(const struct mux_ends *, bool check, void *arg);
 	void *arg;

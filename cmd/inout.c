@@ -12,8 +12,8 @@
 
 /* ---- the end ---- */
 
-static int
-status_of(const struct mux_relay_end *end)
+int
+inout_status(const struct mux_relay_end *end)
 {
 	bool fin = strcmp(end->how, "fin") == 0;
 
@@ -34,7 +34,7 @@ void
 inout_ended(struct inout *s, const struct mux_relay_end *end)
 {
 	const char *name = mux_code_name(end->code);
-	int status = status_of(end);
+	int status = inout_status(end);
 
 	if (status == CMD_LOST)
 		return;

@@ -31,6 +31,8 @@ int inout_start(struct inout *);
 void inout_stop(struct inout *);
 /* For every frame. */
 void inout_tap(struct inout *, const struct mux_tap *);
+/* What an end makes -W exit with. */
+int inout_status(const struct mux_relay_end *);
 /* The stream has ended.  Nothing happens if the connection is lost with it:
  * whoever notices that tells. */
 void inout_ended(struct inout *, const struct mux_relay_end *);

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "home.h"
-#include "life.h"
+#include "listen.h"
 #include "locals.h"
 #include "mux_io.h"
 
@@ -25,6 +24,7 @@ struct gate {
 	struct mux_addr *addr;
 	char *target;
 	struct mux_listener *listener;
+	bool single;		/* one connection and no other */
 };
 
 /* One local connection.  Targets are kept by gates, or by the program. */
@@ -34,7 +34,7 @@ struct pass {
 	char who[];
 };
 
-static struct say_gate trouble_gate = SAY_GATE(1, 10000);
+static struct say_gate stranger_gate = SAY_GATE(5, 2000);
 static struct say_gate limit_gate = SAY_GATE(1, 10000);
 static struct say_gate reset_gate = SAY_GATE(20, 500);
 
@@ -175,18 +175,20 @@ on_accept(struct mux_listener *listener, const struct mux_ends *ends,
     void *arg)
 {
 	struct gate *g = arg;
+	struct locals *l = g->all;
+	char who[FLOW_WHO];
 
 	(void)listener;
-	locals_open(g->all, g->target, ends);
-}
-
-static void
-on_trouble(struct mux_listener *listener, const struct mux_why *why,
-    void *arg)
-{
-	(void)arg;
-	say_gated(&trouble_gate, SAY_WARN, "accept on %s: %s",
-	    mux_listener_str(listener), why->text);
+	if (g->single)
+		l->n_came++;
+	else if (!uids_admit(l->uids, ends)) {
+		flow_who(ends, who);
+		say_gated(&stranger_gate, SAY_WARN, "%s: refused a connection "
+		    "of %s: not in --allow-uid", mux_addr_str(g->addr), who);
+		mux_ends_close(ends, true);
+		return;
+	}
+	locals_open(l, g->target, ends);
 }
 
 bool
@@ -199,28 +201,51 @@ locals_add(struct locals *l, struct mux_addr *addr, char *target)
 	g->all = l;
 	g->addr = addr;
 	g->target = target;
+	g->single = listen_single(addr);
+	l->n_gates++;
+	l->n_single += g->single;
 	TAILQ_INSERT_TAIL(&l->gates, g, next);
 	return true;
+}
+
+/* What only the user's own words could tell is said, in case that it was not
+ * meant. */
+static void
+warn_open(const struct gate *g)
+{
+	listen_warn_unix(g->addr, g->all->uids);
+	if (listen_is_far(g->listener))
+		say(SAY_WARN, "%s: everybody who reaches this machine there "
+		    "reaches %s", mux_listener_str(g->listener), g->target);
 }
 
 int
 locals_listen(struct locals *l)
 {
-	struct mux_why why;
 	struct gate *g;
-	int err;
+	int r;
 
-	TAILQ_FOREACH(g, &l->gates, next) {
-		err = mux_listen(l->loop, g->addr, on_accept, g, &g->listener,
-		    &why);
-		if (err != 0)
-			return say_exit(home_listen_status(err, &why), "%s",
-			    why.text);
-		mux_listener_on_trouble(g->listener, on_trouble);
-	}
 	TAILQ_FOREACH(g, &l->gates, next)
-		life_addr(mux_listener_str(g->listener));
+		if ((r = listen_open(l->loop, g->addr, MUX_AS_LOCAL, on_accept,
+		    g, &g->listener)) != 0)
+			return r;
+	TAILQ_FOREACH(g, &l->gates, next) {
+		warn_open(g);
+		listen_tell(g->listener);
+	}
 	return 0;
+}
+
+bool
+locals_single(const struct locals *l)
+{
+	return l->n_gates > 0 && l->n_single == l->n_gates;
+}
+
+bool
+locals_over(const struct locals *l)
+{
+	return locals_single(l) && l->n_came == l->n_gates && l->n_flows == 0;
 }
 
 void

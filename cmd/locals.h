@@ -13,6 +13,7 @@ struct mux_conn;
 struct mux_loop;
 struct mux_ends;
 struct mux_why;
+struct uids;
 
 TAILQ_HEAD(gates, gate);
 
@@ -27,7 +28,11 @@ struct locals {
 	/* A stream is gone. */
 	void (*ended)(const struct mux_relay_end *, void *arg);
 	void *arg;
+	const struct uids *uids;	/* who may come in */
 	struct gates gates;		/* in the order of the options */
+	size_t n_gates;
+	size_t n_single;	/* that give one connection and no other */
+	size_t n_came;		/* of those */
 	struct flows flows;
 	size_t n_flows;
 	struct mux_timer *again;
@@ -44,6 +49,10 @@ bool locals_add(struct locals *, struct mux_addr *, char *target);
 /* Binds them all, and tells life.h.  0, or an exit status, and it was said. */
 int locals_listen(struct locals *);
 void locals_close(struct locals *);	/* accepts no more */
+
+/* Do all of them give one connection, and are these over? */
+bool locals_single(const struct locals *);
+bool locals_over(const struct locals *);
 
 /* Brings the ends, which it takes over, to the target, a text that stays. */
 void locals_open(struct locals *, const char *target, const struct mux_ends *);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "flow.h"
+#include "listen.h"
 #include "out.h"
 #include "peers.h"
 #include "reach.h"
@@ -167,15 +168,6 @@ on_closed(struct mux_conn *c, int err, const struct mux_why *why, void *arg)
 
 /* ---- accepting ---- */
 
-static bool
-is_allowed(const struct peers *all, uid_t uid)
-{
-	for (size_t i = 0; i < all->n_uids; i++)
-		if (all->uids[i] == uid)
-			return true;
-	return false;
-}
-
 static void
 make_room(struct peers *all)
 {
@@ -220,9 +212,7 @@ peers_accept(struct peers *all, const struct mux_ends *ends, bool check)
 	char who[FLOW_WHO];
 	struct peer *p;
 
-	/* Nobody comes in because it could not be asked who it is. */
-	if (check && ends->kind == MUX_ENDS_UNIX &&
-	    !(ends->have_cred && is_allowed(all, ends->uid))) {
+	if (check && !uids_admit(all->uids, ends)) {
 		flow_who(ends, who);
 		say_gated(&refused_gate, SAY_WARN, "refused a connection of "
 		    "%s: not in --allow-uid", who);

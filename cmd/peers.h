@@ -15,6 +15,7 @@
 
 struct peer;
 struct reach;
+struct uids;
 
 TAILQ_HEAD(peer_list, peer);
 
@@ -23,8 +24,7 @@ struct peers {
 	struct mux_loop *loop;
 	struct mux_config cfg;
 	struct reach *reach;
-	const uid_t *uids;	/* who may connect to a unix socket */
-	size_t n_uids;
+	const struct uids *uids;	/* who may connect */
 	uint64_t max_conns;	/* that may come to a HELLO; 0 = no limit */
 	/* One came to its HELLO or ended. */
 	void (*changed)(void *arg);

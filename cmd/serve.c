@@ -18,6 +18,7 @@
 #include "cmd.h"
 #include "doors.h"
 #include "life.h"
+#include "listen.h"
 #include "out.h"
 #include "peers.h"
 #include "proc.h"
@@ -33,7 +34,7 @@ struct serve {
 	char **argv;
 	char *const *command;	/* NULL = none */
 	struct doors doors;
-	uid_t *uids;
+	struct uids uids;
 	struct mux_loop *loop;
 	struct stop *stop;
 	struct targets *targets;
@@ -276,7 +277,7 @@ serve_release(struct serve *s)
 	}
 	doors_release(&s->doors);
 	targets_free(s->targets);
-	free(s->uids);
+	uids_free(&s->uids);
 	free(s->argv);
 }
 
@@ -290,11 +291,11 @@ serve_read(struct serve *s, int argc, char **argv, struct opt_rest *rest)
 		return r;
 	if ((r = serve_opts_check(&s->opts, rest, &s->com)) != 0 ||
 	    (r = serve_opts_config(&s->opts, &s->peers.cfg)) != 0 ||
-	    (r = serve_opts_uids(&s->opts, &s->uids, &s->peers.n_uids)) != 0 ||
+	    (r = uids_read(s->opts.allow_uid, &s->uids)) != 0 ||
 	    (r = serve_opts_targets(&s->opts, &s->targets)) != 0 ||
 	    (r = doors_read(&s->doors, &s->opts.listen)) != 0)
 		return r;
-	s->peers.uids = s->uids;
+	s->peers.uids = s->doors.uids = &s->uids;
 	s->command = rest->argc > 0 ? rest->argv : NULL;
 	return -1;
 }

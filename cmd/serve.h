@@ -30,7 +30,6 @@ void serve_opts_init(struct serve_opts *);
 int serve_opts_check(const struct serve_opts *, const struct opt_rest *,
     const struct opt_common *);
 int serve_opts_config(const struct serve_opts *, struct mux_config *);
-int serve_opts_uids(const struct serve_opts *, uid_t **uids, size_t *n);
 int serve_opts_targets(const struct serve_opts *, struct targets **);
 
 /* A listener of -l: 0, or what to exit with. */

@@ -3,10 +3,8 @@
  * where something has to be opened.  Invariant: everything that can be wrong
  * with a word is found here, before anything has been done.
  */
-#include <bsd/stdlib.h>
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -156,61 +154,6 @@ serve_opts_config(const struct serve_opts *o, struct mux_config *cfg)
 	return say_exit(CMD_USAGE, "--memory is too small for --max-streams "
 	    "%jd: expected at least 8K for each, and 512K",
 	    (intmax_t)o->max_streams);
-}
-
-/* A name, or a number. */
-static int
-uid_of(const char *word, uid_t *uid)
-{
-	const struct passwd *pw = getpwnam(word);
-	int64_t n;
-
-	if (pw != NULL)
-		*uid = pw->pw_uid;
-	else if (opt_number(word, 0, UINT32_MAX - 1, &n) == 0)
-		*uid = (uid_t)n;
-	else
-		return -1;
-	return 0;
-}
-
-static int
-split_uids(char *list, uid_t *uids, size_t *n)
-{
-	const char *word;
-
-	while ((word = strsep(&list, ",")) != NULL)
-		if (uid_of(word, &uids[(*n)++]) == -1)
-			return say_exit(CMD_USAGE, "--allow-uid: '%s': "
-			    "expected the name or number of a user", word);
-	return 0;
-}
-
-int
-serve_opts_uids(const struct serve_opts *o, uid_t **uids, size_t *n)
-{
-	size_t len = o->allow_uid != NULL ? strlen(o->allow_uid) : 0;
-	uid_t *list = reallocarray(NULL, len / 2 + 2, sizeof(*list));
-	char *copy = o->allow_uid != NULL ? strdup(o->allow_uid) : NULL;
-	size_t count = 0;
-	int r = 0;
-
-	if (list == NULL || (copy == NULL && o->allow_uid != NULL))
-		r = say_exit(CMD_USAGE, "out of memory");
-	else if (copy != NULL)
-		r = split_uids(copy, list, &count);
-	else {
-		list[count++] = geteuid();
-		list[count++] = 0;
-	}
-	free(copy);
-	if (r != 0) {
-		free(list);
-		return r;
-	}
-	*uids = list;
-	*n = count;
-	return 0;
 }
 
 static int

@@ -16,6 +16,7 @@
 #include "inout.h"
 #include "life.h"
 #include "link.h"
+#include "listen.h"
 #include "locals.h"
 #include "proc.h"
 #include "stop.h"
@@ -32,6 +33,7 @@ struct tunnel {
 	struct link *link;
 	struct inout inout;
 	struct locals locals;
+	struct uids uids;
 	int status;		/* what to exit with in the end */
 	bool ready;
 };
@@ -133,6 +135,19 @@ on_first_stream(void *arg)
 	stop_idle(t->stop, false);
 }
 
+/* Of listeners that give one connection each: the status is theirs, and when
+ * all of them have ended so do we. */
+static void
+single_ended(struct tunnel *t, const struct mux_relay_end *end)
+{
+	int status = inout_status(end);
+
+	if (t->status == 0 && status != CMD_LOST && status != CMD_PIPE)
+		t->status = status;
+	if (locals_over(&t->locals))
+		stop_drain(t->stop, "the connection is over");
+}
+
 static void
 on_stream_ended(const struct mux_relay_end *end, void *arg)
 {
@@ -140,6 +155,8 @@ on_stream_ended(const struct mux_relay_end *end, void *arg)
 
 	if (t->inout.target != NULL)
 		inout_ended(&t->inout, end);
+	else if (locals_single(&t->locals))
+		single_ended(t, end);
 	tunnel_check(t);
 }
 
@@ -303,6 +320,7 @@ tunnel_release(struct tunnel *t)
 		locals_release(&t->locals);
 	mux_addr_free(t->addr);
 	free(t->inout.target);
+	uids_free(&t->uids);
 }
 
 static int
@@ -316,11 +334,13 @@ tunnel_read(struct tunnel *t, int argc, char **argv)
 		return r;
 	if ((r = tunnel_opts_check(&t->opts, &rest, &t->com)) != 0 ||
 	    (r = tunnel_opts_config(&t->opts, &t->cfg)) != 0 ||
+	    (r = uids_read(t->opts.allow_uid, &t->uids)) != 0 ||
 	    (r = tunnel_opts_locals(&t->opts, &t->locals)) != 0 ||
 	    (t->opts.stdio != NULL &&
 	    (r = tunnel_opts_target(t->opts.stdio, &t->inout.target)) != 0) ||
 	    (r = carrier_addr(&t->com, &t->addr)) != 0)
 		return r;
+	t->locals.uids = &t->uids;
 	life_keep_addr(t->addr);
 	return -1;
 }

@@ -22,6 +22,9 @@ const struct opt tunnel_opts_table[] = {
 	{ "stdio", 'W', OPT_STRING, "TARGET",
 	    "standard input and output to TARGET, and nothing else",
 	    S(stdio) },
+	{ "allow-uid", 0, OPT_STRING, "USER,...",
+	    "who may connect to unix sockets of -L (the own user and root)",
+	    S(allow_uid) },
 
 	OPT_HEADING("Limits"),
 	{ "connect-timeout", 0, OPT_DURATION, "D",
@@ -126,6 +129,13 @@ tunnel_opts_locals(const struct tunnel_opts *o, struct locals *l)
 			return say_exit(CMD_USAGE, "%s: %s", i->where,
 			    why.text);
 		life_keep_addr(addr);
+		if (mux_addr_scheme(addr) == MUX_STDIO) {
+			mux_addr_free(addr);
+			free(target);
+			return say_exit(CMD_USAGE, "%s: '%s': standard input "
+			    "and output are carried with -W", i->where,
+			    i->word);
+		}
 		if (!locals_add(l, addr, target)) {
 			mux_addr_free(addr);
 			free(target);

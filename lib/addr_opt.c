@@ -21,7 +21,8 @@
 #define TCP_LIKE	(S(MUX_TCP) | S(MUX_TLS) | S(MUX_WS) | S(MUX_WSS))
 #define FILE_LIKE	(S(MUX_UNIX) | S(MUX_SEQPACKET))
 #define CRYPTO		(S(MUX_TLS) | S(MUX_WSS) | S(MUX_DTLS))
-#define PLAIN		(S(MUX_TCP) | S(MUX_WS) | S(MUX_UDP))
+#define PLAIN		(S(MUX_TCP) | S(MUX_WS) | S(MUX_UDP) | S(MUX_FD) | \
+			S(MUX_SYSTEMD) | S(MUX_STDIO))
 #define ALL		UINT_MAX
 
 #define R(role)		(1u << (role))

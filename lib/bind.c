@@ -68,11 +68,20 @@ bound_release(struct bound *b)
 int
 bound_word(struct bound *b, const char *word, struct mux_why *why)
 {
-	b->word = strdup(word);
-	if (b->word != NULL)
-		return 0;
-	bound_release(b);
-	return why_nomem(why);
+	size_t size = strlen(word) + 1, had = 0;
+	char *p;
+
+	while (b->word != NULL && b->word[had] != '\0')
+		had += strlen(b->word + had) + 1;
+	p = realloc(b->word, had + size + 1);
+	if (p == NULL) {
+		bound_release(b);
+		return why_nomem(why);
+	}
+	memcpy(p + had, word, size);
+	p[had + size] = '\0';
+	b->word = p;
+	return 0;
 }
 
 int
@@ -276,6 +285,20 @@ given_has_name(long long i, const char *name)
 }
 
 static int
+given_failed(const struct mux_addr *a, int fd, int err, struct mux_why *why)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) != 0)
+		return bind_failed(a, err, why);
+	why_set(why, err, 0, "listen %.200s: descriptor %d is a connection "
+	    "and does not listen (Accept=yes? then fd:%d is it)",
+	    mux_addr_str(a), fd, fd);
+	return MUX_E_IO;
+}
+
+static int
 take_systemd(struct bound *b, const struct mux_addr *a, struct mux_why *why)
 {
 	const char *name = mux_addr_path(a), *fault;
@@ -289,7 +312,7 @@ take_systemd(struct bound *b, const struct mux_addr *a, struct mux_why *why)
 		err = take_given(b, (int)i + GIVEN_FIRST);
 		if (err != 0) {
 			bound_release(b);
-			return bind_failed(a, err, why);
+			return given_failed(a, (int)i + GIVEN_FIRST, err, why);
 		}
 	}
 	if (fault == NULL && b->n == 0)
@@ -300,25 +323,30 @@ take_systemd(struct bound *b, const struct mux_addr *a, struct mux_why *why)
 	return MUX_E_IO;
 }
 
-int
-bind_given(struct bound *b, const struct mux_addr *a, struct mux_why *why)
+static int
+given_word(struct bound *b, int fd, struct mux_why *why)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss);
 	char word[SOCK_WORD];
-	int err;
 
-	if (mux_addr_scheme(a) == MUX_SYSTEMD) {
-		err = take_systemd(b, a, why);
-		if (err != 0)
-			return err;
-	} else {
-		err = take_given(b, a->fd);
-		if (err != 0)
-			return bind_failed(a, err, why);
-	}
-	if (getsockname(b->fds[0], (struct sockaddr *)&ss, &len) != 0)
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
 		len = 0;
 	sock_word((struct sockaddr *)&ss, len, word);
 	return bound_word(b, word, why);
+}
+
+int
+bind_given(struct bound *b, const struct mux_addr *a, struct mux_why *why)
+{
+	int err = 0;
+	size_t i;
+
+	if (mux_addr_scheme(a) == MUX_SYSTEMD)
+		err = take_systemd(b, a, why);
+	else if ((err = take_given(b, a->fd)) != 0)
+		err = bind_failed(a, err, why);
+	for (i = 0; err == 0 && i < b->n; i++)
+		err = given_word(b, b->fds[i], why);
+	return err;
 }

@@ -14,7 +14,9 @@
 struct bound {
 	size_t n;
 	int fds[BIND_MAX];	/* nonblocking, listening */
-	char *word;		/* canonical: what a peer may dial */
+	/* Canonical: what a peer may dial.  More than one stand behind each
+	 * other, the last one before an empty one. */
+	char *word;
 	/* A unix socket in a directory, or NULL. */
 	char *name;
 	int dir;
@@ -25,7 +27,7 @@ struct bound {
 void bound_init(struct bound *);
 /* Removes the name if it is still that of our socket, then closes. */
 void bound_release(struct bound *);
-/* The last step: 0, or an error and *b is empty. */
+/* The last step, or steps: 0, or an error and *b is empty. */
 int bound_word(struct bound *, const char *word, struct mux_why *);
 
 /*

@@ -9,6 +9,7 @@
  * its caller calls.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <bsd/string.h>
 #include <errno.h>
@@ -155,6 +156,16 @@ connect_unix(const struct sock_unix *u)
 	return -1;
 }
 
+/* The kernel refuses to connect to a file as to a socket without a server. */
+static bool
+is_no_socket(const struct sock_unix *u)
+{
+	struct stat sb;
+
+	return u->sun.sun_path[0] != '\0' &&
+	    stat(u->sun.sun_path, &sb) == 0 && !S_ISSOCK(sb.st_mode);
+}
+
 static void
 try_unix(struct mux_dial *d)
 {
@@ -175,6 +186,8 @@ try_unix(struct mux_dial *d)
 	}
 	fd = connect_unix(&u);
 	err = fd < 0 ? errno : 0;
+	if (err == ECONNREFUSED && is_no_socket(&u))
+		err = ENOTSOCK;
 	sock_unix_release(&u);
 	if (err == EAGAIN) {
 		mux_timer_at(d->next_try, mux_loop_now(d->loop) + FULL_RETRY);

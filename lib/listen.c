@@ -291,6 +291,13 @@ mux_listener_str(const struct mux_listener *l)
 	return l->bound.word;
 }
 
+const char *
+mux_listener_next(const struct mux_listener *l, const char *word)
+{
+	word = word == NULL ? l->bound.word : word + strlen(word) + 1;
+	return *word != '\0' ? word : NULL;
+}
+
 void
 mux_listener_pause(struct mux_listener *l, bool on)
 {

@@ -224,6 +224,9 @@ int mux_listen(struct mux_loop *, const struct mux_addr *, mux_accept_cb *,
 void mux_listener_free(struct mux_listener *);
 /* Canonical address with the real port; good as long as the listener. */
 const char *mux_listener_str(const struct mux_listener *);
+/* The words of all sockets, from NULL to NULL: there is more than one only if
+ * several were handed over together. */
+const char *mux_listener_next(const struct mux_listener *, const char *word);
 /* Suspends and resumes accepting (limits). */
 void mux_listener_pause(struct mux_listener *, bool on);
 /* Called (if set) when accept fails for want of descriptors or memory. */

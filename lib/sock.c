@@ -42,6 +42,8 @@ sock_strerror(int err)
 {
 	const char *text = strerrordesc_np(err);
 
+	if (err == ENOTSOCK)
+		return "not a socket";
 	return text != NULL ? text : "unknown error";
 }
 

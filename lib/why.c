@@ -29,7 +29,9 @@ why_set(struct mux_why *why, int err, uint32_t code, const char *fmt, ...)
 int
 why_word(struct mux_why *why, const char *word, const char *fmt, ...)
 {
-	const char *tail = strlen(word) > WORD_SHOWN ? "..." : "";
+	size_t len = strlen(word);
+	const char *tail = len > WORD_SHOWN ? "...:" :
+	    len > 0 && word[len - 1] == ':' ? "" : ":";
 	va_list ap;
 	int n;
 
@@ -37,7 +39,7 @@ why_word(struct mux_why *why, const char *word, const char *fmt, ...)
 		return MUX_E_INVAL;
 	why->err = 0;
 	why->code = 0;
-	n = snprintf(why->text, sizeof(why->text), "%.*s%s: ", WORD_SHOWN,
+	n = snprintf(why->text, sizeof(why->text), "%.*s%s ", WORD_SHOWN,
 	    word, tail);
 	assert(n > 0 && (size_t)n < sizeof(why->text));
 	va_start(ap, fmt);

@@ -9,7 +9,8 @@
                                 nothing, ends with its stdin
     net.py notify PATH CMD...   runs CMD with NOTIFY_SOCKET, prints what comes
                                 until STOPPING=1, its pid first
-    net.py listen-fds N CMD...  runs CMD as systemd would, with N sockets;
+    net.py listen-fds N[@HOST] CMD...
+                                runs CMD as systemd would, with N sockets;
                                 prints their ports first
 
 It knows nothing of libmux: what it says on the wire it encodes itself.
@@ -225,8 +226,9 @@ def notify(path, *cmd):
     os.wait()
 
 
-def listen_fds(n, *cmd):
-    socks = [listener("127.0.0.1:0") for _ in range(int(n))]
+def listen_fds(what, *cmd):
+    n, _, host = what.partition("@")
+    socks = [listener((host or "127.0.0.1") + ":0") for _ in range(int(n))]
     for sock in socks:
         say(name_of(sock))
     high = [os.dup(sock.fileno()) for sock in socks]

@@ -326,6 +326,9 @@ test_unix(void)
 	close(srv);
 	ok(!dial(addr("unix:%s", path)) && got.why.err == ECONNREFUSED,
 	    "%s", got.why.text);
+	ok(!dial(addr("unix:/etc/passwd")) && got.why.err == ENOTSOCK &&
+	    strstr(got.why.text, ": not a socket") != NULL, "%s",
+	    got.why.text);
 	unlink(path);
 	ok(!dial(addr("unix:%s", path)) && got.why.err == ENOENT, "%s",
 	    got.why.text);

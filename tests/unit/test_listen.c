@@ -678,8 +678,9 @@ static int
 systemd_child(void)
 {
 	int a = unix_server(in_tmp("a1"), 4), b = unix_server(in_tmp("b"), 4),
-	    c = unix_server(in_tmp("a2"), 4), i, fds[3];
+	    c = unix_server(in_tmp("a2"), 4), i, fds[3], sv[2];
 	struct mux_listener *l;
+	const char *word;
 	char pid[16];
 
 	fds[0] = fcntl(a, F_DUPFD, 20);
@@ -711,11 +712,22 @@ systemd_child(void)
 	pump(3);
 	if (got.n != 2)
 		return 7;
+	word = mux_listener_next(l, NULL);
+	if (word != mux_listener_str(l))
+		return 8;
+	word = mux_listener_next(l, word);
+	if (word == NULL || strstr(word, "/a2") == NULL ||
+	    mux_listener_next(l, word) != NULL)
+		return 9;
 	mux_listener_free(l);
 	if (strstr(names(), "a1") == NULL)
-		return 8;
-	l = try_listen(addr("systemd:"));
-	return l == NULL ? 0 : 9;	/* 3 and 5 are closed now */
+		return 10;
+	/* 3 and 5 are closed now. */
+	if (try_listen(addr("systemd:")) != NULL ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, sv) != 0 || sv[0] != 3)
+		return 11;
+	l = try_listen(addr("systemd:a"));
+	return l == NULL && strstr(why.text, "fd:3 is it") != NULL ? 0 : 12;
 }
 
 static void
