@@ -460,7 +460,9 @@ struct mux_answer {
 	bool by_peer;		/* the peer said so; else we found out */
 	bool not_started;	/* it is certain that nothing was done */
 	bool have_exit;		/* of a process */
-	uint8_t exit_kind;	/* 0: exited with, 1: killed by signal, ... */
+	/* 0: exited with, 1: killed by signal, 2 (of an error): could not be
+	 * started, errno ... */
+	uint8_t exit_kind;
 	bool exit_core;
 	uint32_t exit_value;	/* ... this */
 	bool have_usage;

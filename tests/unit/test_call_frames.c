@@ -173,6 +173,46 @@ error_out(void)
 	call_free(&r);
 }
 
+/* A program that could not be started is an error with the errno beside it;
+ * kinds that nobody knows yet pass, too. */
+static void
+not_begun(void)
+{
+	struct mux_answer a = { .size = sizeof(a), .have_exit = true,
+		.exit_kind = 2, .exit_value = 2 };
+	struct raw r;
+	struct deal *d;
+
+	raw_begin(&r, false);
+	call_in(&r, 0, 1, "m", "x", 1);
+	mux_call_fail(calls.deals->c, MUX_INTERNAL, "no", &a);
+	call_says(&r, ERROR, EXT, 1, "\x0c\0\0\0\x2b\0\10\0\2\0\0\0\2\0\0\0"
+	    "\x09\0\0\0no", 22, "not started, and why");
+	call_in(&r, 0, 3, "m", "x", 1);
+	a.exit_kind = 200;
+	a.exit_value = UINT32_MAX;
+	mux_call_answer(calls.deals->c, &a, NULL, 0);
+	call_says(&r, RESPONSE, EXT, 3, "\x0c\0\0\0\x2b\0\10\0\xc8\0\0\0"
+	    "\xff\xff\xff\xff", 16, "an unknown kind");
+	call_free(&r);
+
+	raw_begin(&r, true);
+	d = call_make(&r, "m", NULL, 0);
+	raw_skip(&r);
+	raw_frame(&r, ERROR, EXT, 1, "\x0c\0\0\0\x2b\0\10\0\2\0\0\0\2\0\0\0"
+	    "\x09\0\0\0no", 22);
+	ok(d->n_done == 1 && d->a.code == MUX_INTERNAL && d->a.have_exit &&
+	    d->a.exit_kind == 2 && d->a.exit_value == 2 && d->a.by_peer,
+	    "the caller learns why it was not started");
+	d = call_make(&r, "m", NULL, 0);
+	raw_skip(&r);
+	raw_frame(&r, RESPONSE, EXT, 3, "\x0c\0\0\0\x2b\0\10\0\xc8\0\0\0"
+	    "\xff\xff\xff\xff", 16);
+	ok(d->a.exit_kind == 200 && d->a.exit_value == UINT32_MAX,
+	    "and of a kind that it does not know");
+	call_free(&r);
+}
+
 /* ---- bodies ---- */
 
 static void
@@ -452,6 +492,124 @@ blocks(void)
 	block("128 entries", p, n - 8, 0, 0);
 }
 
+/* The block of an answer, or of a part of it: F(n), or what done() says. */
+static void
+answer_block(const char *what, unsigned type, const uint8_t *p, size_t n,
+    unsigned times, uint32_t fatal, uint32_t code)
+{
+	struct raw r;
+	struct deal *d;
+
+	raw_begin(&r, true);
+	d = call_make(&r, "m", NULL, 0);
+	raw_skip(&r);
+	while (times-- > 0 && r.err == 0)
+		raw_frame(&r, type, times > 0 ? EXT | MORE : EXT, 1, p, n);
+	if (fatal != 0)
+		raw_dies(&r, fatal, what);
+	else
+		ok(r.err == 0 && d->n_done == 1 && d->a.code == code,
+		    "%s: %u", what, d->a.code);
+	call_free(&r);
+}
+
+static void
+answer_blocks(void)
+{
+	static uint8_t p[256 * KIB];
+	size_t n = 4;
+
+	while (n < 4 + 43 * 8)
+		n += put_meta(p + n, 0, 0);
+	put_n(p, n - 4, 4);
+	answer_block("86 entries of an answer", RESPONSE, p, n, 2, 0, 0);
+	answer_block("129 in three frames", RESPONSE, p, n, 3, F(12), 0);
+	n = 4;
+	for (int i = 0; i < 4; i++)
+		n += put_meta(p + n, 1, 10000);
+	put_n(p, n - 4, 4);
+	answer_block("40 KB of metadata", RESPONSE, p, n, 1, 0, 0);
+	answer_block("80 KB in two frames", RESPONSE, p, n, 2, F(12), 0);
+	put_n(p, 69 * KIB, 4);
+	answer_block("a block beyond max_meta", RESPONSE, p, 100 * KIB, 1,
+	    F(12), 0);
+	n = 4 + put_tag(p + 4, 0x70 | CRITICAL, "", 0);
+	put_n(p, n - 4, 4);
+	answer_block("an unknown critical tag", RESPONSE, p, n, 1, 0, 15);
+	put_n(p + n, 7, 4);
+	answer_block("an error keeps its code", ERROR, p, n + 4, 1, 0, 7);
+	n = 4 + put_tag(p + 4, 0x70, "", 0);
+	answer_block("an unknown tag", RESPONSE, p, n, 1, 0, 0);
+}
+
+/* What we may not send is refused at once, and nothing is sent of it. */
+static void
+own_blocks(void)
+{
+	static char big[16 * KIB + 1];
+	static struct mux_meta m[129];
+	struct mux_request q = { .size = sizeof(q), .method = { "m", 1 },
+		.meta = m };
+	struct mux_answer a = { .size = sizeof(a), .meta = m };
+	const struct {
+		const char *what;
+		size_t n, key, value;
+		int want;
+	} rows[] = {
+		{ "128 entries", 128, 0, 0, 0 },
+		{ "129 entries", 129, 0, 0, MUX_E_INVAL },
+		{ "a key of 256", 1, 256, 0, 0 },
+		{ "a key of 257", 1, 257, 0, MUX_E_INVAL },
+		{ "a value of 16 KiB", 1, 0, 16 * KIB, 0 },
+		{ "one of a byte more", 1, 0, 16 * KIB + 1, MUX_E_INVAL },
+		{ "64 KiB in all", 4, 0, 16 * KIB, 0 },
+		{ "some more", 5, 0, 15 * KIB, MUX_E_INVAL },
+	};
+	struct raw r;
+	struct deal *d;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t k = 0; k < rows[i].n; k++)
+			m[k] = (struct mux_meta){ .key = { big, rows[i].key },
+				.value = { big, rows[i].value } };
+		q.n_meta = a.n_meta = rows[i].n;
+		raw_begin(&r, false);
+		d = deal_new();
+		ok(mux_call_open(r.s, &q, &deal_ops, d, &d->c) ==
+		    rows[i].want, "request: %s", rows[i].what);
+		call_in(&r, 0, 1, "m", "", 0);
+		d = calls.deals;
+		ok(mux_call_answer(d->c, &a, "", 0) == rows[i].want,
+		    "answer: %s", rows[i].what);
+		if (rows[i].want != 0)
+			ok(mux_call_fail(d->c, 1, "no", NULL) == 0,
+			    "it can still be answered");
+		raw_lives(&r, rows[i].what);
+		call_free(&r);
+	}
+}
+
+/* A body has no length of its own: credit is all that bounds it. */
+static void
+endless_body(void)
+{
+	const struct mux_config cfg = { .max_message = 64 * KIB };
+	const struct greeting g = { .window = 64 * KIB };
+	static uint8_t part[32 * KIB];
+	struct raw r;
+	struct deal *d;
+
+	raw_greet(&r, &cfg, false, &g);
+	call_in(&r, MORE, 1, "m", "", 0);
+	d = calls.deals;
+	for (int i = 0; i < 64; i++) {
+		raw_frame(&r, REQUEST, MORE, 1, part, sizeof(part));
+		raw_skip(&r);
+	}
+	ok(r.err == 0 && d->len == 2 * MIB, "a body over max_message");
+	call_free(&r);
+}
+
 /* ---- every type on the id of a call, by its state ---- */
 
 enum cstate { RUNNING, WHOLE, ANSWERED, SENT, CANCELLED, DONE, N_CSTATES };
@@ -616,11 +774,15 @@ main(void)
 	all_tags_out();
 	answer_out();
 	error_out();
+	not_begun();
 	long_bodies();
 	amending();
 	amending_has_an_end();
+	endless_body();
 	credit();
 	blocks();
+	answer_blocks();
+	own_blocks();
 	matrix();
 	limits();
 	return tap_done();

@@ -9,11 +9,13 @@
 
 #define MOST	(256u * 1024u)
 
-/* One side; its newest stream is the one that is spoken of. */
+/* One side; its newest stream or call is the one that is spoken of. */
 struct side {
 	const char *name;
 	struct mux_session *s;
 	struct mux_stream *st;
+	struct mux_call *call;		/* stays when a stream comes */
+	bool on_call;			/* it is the newest */
 	uint8_t *queue;			/* to be sent */
 	size_t n, off;
 	bool end;
@@ -31,14 +33,10 @@ struct play {
 /* ---- the users of both ends ---- */
 
 static size_t
-on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
-    unsigned *flags, void *arg)
+take_queued(struct side *x, void *buf, size_t max, unsigned *flags)
 {
-	struct side *x = arg;
 	size_t n = x->n - x->off;
 
-	(void)st;
-	(void)limit;
 	if (n > max)
 		n = max;
 	memcpy(buf, x->queue + x->off, n);
@@ -46,6 +44,23 @@ on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 	if (x->end && x->off == x->n)
 		*flags = MUX_FILL_END;
 	return n;
+}
+
+static size_t
+on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
+    unsigned *flags, void *arg)
+{
+	(void)st;
+	(void)limit;
+	return take_queued(arg, buf, max, flags);
+}
+
+static size_t
+on_call_fill(struct mux_call *c, void *buf, size_t max, unsigned *flags,
+    void *arg)
+{
+	(void)c;
+	return take_queued(arg, buf, max, flags);
 }
 
 /* Bytes wait for the action that consumes them. */
@@ -57,6 +72,29 @@ on_data(struct mux_stream *st, const void *p, size_t n, void *arg)
 	(void)n;
 	(void)arg;
 }
+
+static void
+on_call_data(struct mux_call *c, const void *p, size_t n, void *arg)
+{
+	(void)c;
+	(void)p;
+	(void)n;
+	(void)arg;
+}
+
+/* Cancelling waits for the action that answers. */
+static void
+on_cancel(struct mux_call *c, uint32_t code, void *arg)
+{
+	(void)c;
+	(void)code;
+	(void)arg;
+}
+
+static const struct mux_call_ops call_ops = {
+	.size = sizeof(call_ops), .fill = on_call_fill,
+	.data = on_call_data, .cancel = on_cancel,
+};
 
 static const struct mux_stream_ops ops = {
 	.size = sizeof(ops), .fill = on_fill, .data = on_data,
@@ -72,11 +110,26 @@ on_open(struct mux_session *s, struct mux_stream *st,
 	(void)o;
 	mux_stream_release(x->st);	/* the one before has ended */
 	x->st = st;
+	x->on_call = false;
 	mux_stream_attach(st, &ops, x);
 }
 
+static void
+on_call(struct mux_session *s, struct mux_call *c,
+    const struct mux_request *q, void *arg)
+{
+	struct side *x = arg;
+
+	(void)s;
+	(void)q;
+	mux_call_release(x->call);
+	x->call = c;
+	x->on_call = true;
+	mux_call_attach(c, &call_ops, x);
+}
+
 static const struct mux_session_ops session_ops = {
-	.size = sizeof(session_ops), .open = on_open,
+	.size = sizeof(session_ops), .open = on_open, .call = on_call,
 };
 
 static void
@@ -88,7 +141,7 @@ side_init(struct side *x, const char *name, bool initiator)
 	if (initiator)
 		cfg.max_calls = MUX_NONE;
 	else
-		cfg.max_open = MUX_NONE;
+		cfg.max_open = 1;	/* the messages of a call */
 	memset(x, 0, sizeof(*x));
 	x->name = name;
 	if (mux_session_new(&cfg, &session_ops, x, 1, &x->s) < 0)
@@ -173,15 +226,108 @@ exchange(struct play *p)
 /* ---- actions ---- */
 
 static bool
-act_open(struct side *x, const char *target)
+act_open(struct side *x, char *target)
 {
 	struct mux_open o = { .size = sizeof(o), .target = target,
 	    .target_len = strlen(target) };
 
 	mux_stream_release(x->st);
 	x->n = x->off = 0;
-	x->end = false;
+	x->end = x->on_call = false;
 	return mux_stream_open(x->s, &o, &ops, x, &x->st) == 0;
+}
+
+/* The stream for the messages of the call. */
+static bool
+act_errors(struct side *x)
+{
+	struct mux_open o = { .size = sizeof(o), .one_way = true,
+	    .parent = mux_call_id(x->call) };
+
+	x->on_call = false;
+	return mux_stream_open(x->s, &o, &ops, x, &x->st) == 0;
+}
+
+/* What stands in quotes behind `word`; NULL if nothing does. */
+static char *
+quoted(char *line, const char *word)
+{
+	char *begin = strstr(line, word), *end = strrchr(line, '"');
+
+	if (begin == NULL || end < begin + strlen(word))
+		return NULL;
+	*end = '\0';
+	return begin + strlen(word);
+}
+
+/* NAME [arg WORD meta KEY=VALUE deadline MS] [body "TEXT"] */
+static bool
+act_call(struct side *x, char *line)
+{
+	char method[32], arg[32], key[32], value[32], *body;
+	struct mux_bytes word = { .p = arg };
+	struct mux_request q = { .size = sizeof(q), .args = &word };
+	struct mux_meta meta = { .key.p = key, .value.p = value };
+	unsigned ms = 0;
+	int n = sscanf(line, "%31s arg %31s meta %31[^=]=%31s deadline %u",
+	    method, arg, key, value, &ms);
+
+	q.method = (struct mux_bytes){ method, n > 0 ? strlen(method) : 0 };
+	if (n == 5) {
+		word.len = strlen(arg);
+		meta.key.len = strlen(key);
+		meta.value.len = strlen(value);
+		q.meta = &meta;
+		q.n_args = q.n_meta = 1;
+		q.deadline = ms * UINT64_C(1000000);
+	}
+	if ((body = quoted(line, "body \"")) != NULL) {
+		q.body = body;
+		q.body_len = strlen(body);
+	}
+	mux_call_release(x->call);
+	x->n = x->off = 0;
+	x->end = false;
+	x->on_call = true;
+	return mux_call_open(x->s, &q, &call_ops, x, &x->call) == 0;
+}
+
+static struct mux_answer
+answer_of(const char *line, const struct side *x)
+{
+	struct mux_answer a = { .size = sizeof(a) };
+	const char *exit = strstr(line, "exit ");
+	unsigned kind;
+
+	a.have_exit = exit != NULL &&
+	    sscanf(exit, "exit %u %u", &kind, &a.exit_value) == 2;
+	if (a.have_exit)
+		a.exit_kind = (uint8_t)kind;
+	if (x->st != NULL)
+		a.stderr_id = mux_stream_id(x->st);
+	return a;
+}
+
+/* [exit KIND VALUE] body "TEXT" */
+static bool
+act_answer(struct side *x, char *line)
+{
+	struct mux_answer a = answer_of(line, x);
+	const char *body = quoted(line, "body \"");
+
+	return body != NULL && mux_call_answer(x->call, &a, body,
+	    strlen(body)) == 0;
+}
+
+/* CODE "TEXT" [exit KIND VALUE] */
+static bool
+act_fail(struct side *x, char *line)
+{
+	struct mux_answer a = answer_of(line, x);
+	const char *text = quoted(line, " \"");
+
+	return text != NULL && mux_call_fail(x->call,
+	    (uint32_t)strtoul(line, NULL, 10), text, &a) == 0;
 }
 
 /* "text", or bytes as in the traces; then perhaps the word end. */
@@ -203,8 +349,20 @@ act_write(struct side *x, char *what)
 	} else if (!hex(what, x->queue, &x->n)) {
 		return false;
 	}
-	mux_stream_ready(x->st);
+	if (x->on_call)
+		mux_call_ready(x->call);
+	else
+		mux_stream_ready(x->st);
 	return true;
+}
+
+static void
+act_consume(struct side *x, size_t n)
+{
+	if (x->on_call)
+		mux_call_consume(x->call, n);
+	else
+		mux_stream_consume(x->st, n);
 }
 
 static bool
@@ -220,24 +378,35 @@ act_refuse(struct side *x, char *what)
 	return true;
 }
 
+static const struct {
+	const char *word;
+	bool (*fn)(struct side *, char *);
+} acts[] = {
+	{ "open", act_open }, { "call", act_call }, { "write", act_write },
+	{ "refuse", act_refuse }, { "answer", act_answer },
+	{ "fail", act_fail },
+};
+
 static bool
 act(struct side *x, char *line)
 {
 	char word[16] = "";
+	size_t i;
 	int n = 0;
 
 	sscanf(line, "%15s %n", word, &n);
 	line += n;
-	if (strcmp(word, "open") == 0)
-		return act_open(x, line);
-	if (strcmp(word, "write") == 0)
-		return act_write(x, line);
-	if (strcmp(word, "refuse") == 0)
-		return act_refuse(x, line);
+	for (i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		if (strcmp(word, acts[i].word) == 0)
+			return acts[i].fn(x, line);
 	if (strcmp(word, "accept") == 0)
 		return mux_stream_accept(x->st) == 0;
+	if (strcmp(word, "errors") == 0)
+		return act_errors(x);
 	if (strcmp(word, "consume") == 0)
-		mux_stream_consume(x->st, strtoul(line, NULL, 10));
+		act_consume(x, strtoul(line, NULL, 10));
+	else if (strcmp(word, "cancel") == 0)
+		mux_call_cancel(x->call, 0);
 	else if (strcmp(word, "stop") == 0)
 		mux_stream_stop(x->st, (uint32_t)strtoul(line, NULL, 10));
 	else if (strcmp(word, "drain") == 0)
@@ -309,6 +478,7 @@ side_release(struct side *x)
 {
 	mux_session_free(x->s);
 	mux_stream_release(x->st);
+	mux_call_release(x->call);
 	free(x->queue);
 }
 
@@ -356,6 +526,6 @@ main(void)
 		}
 	if (f != NULL)
 		fclose(f);
-	ok(n >= 4, "%u traces", n);
+	ok(n >= 7, "%u traces", n);
 	return tap_done();
 }
