@@ -441,6 +441,7 @@ life_ready(void)
 
 	if (r >= 0)
 		return r;
+	out_started();
 	if (com->background != NULL)
 		out_detach();
 	notify_ready();
@@ -471,6 +472,7 @@ life_stopping(void)
 void
 life_end(void)
 {
+	out_ended();
 	if (life.addrs_tmp != NULL)
 		unlink(life.addrs_tmp);
 	free(life.addrs_tmp);

@@ -2,7 +2,8 @@
  * out.c - diagnostics: level, form and destination of what the program says.
  * Not for data, which verbs write to stdout themselves.  Each line is put
  * together in memory and leaves in one write or datagram; whatever was in it,
- * only printable ASCII comes out.
+ * only printable ASCII comes out.  Invariant: between out_started() and
+ * out_ended() nobody waits for a reader; what he misses is counted.
  */
 /* Which order of arguments strnvis() has. */
 #define LIBBSD_OPENBSD_VIS
@@ -11,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -25,6 +27,9 @@
 #include "opt.h"
 #include "out.h"
 
+/* Whoever asks for the live state is given so long for each piece of it. */
+#define STATE_MS	200
+
 enum sink { SINK_STDERR, SINK_FILE, SINK_SYSLOG, SINK_JOURNAL };
 
 static struct {
@@ -38,6 +43,12 @@ static struct {
 	bool color;		/* on stderr */
 	int color_mode;		/* enum opt_color */
 	bool detached;		/* stdout and stderr lead to the log as well */
+	bool started;		/* there may be work that a line must not stop */
+	bool busy;		/* and it is not over */
+	bool torn;		/* the last line there has no end */
+	uint64_t lost;		/* lines, since the last one that was not */
+	size_t n_kept;
+	char kept[4096];	/* errors that nobody has read so far */
 } out = { .level = SAY_NOTE, .fd = -1 };
 
 static const struct level {
@@ -100,37 +111,96 @@ plain_sink(void)
 	return out.sink == SINK_STDERR || out.sink == SINK_FILE;
 }
 
-/* What could not be written is lost: there is nowhere left to say so. */
-static void
-write_all(int fd, const char *p, size_t n)
+/* Is there room for a piece, or anything but patience to be gained?  Its other
+ * writers may fill it meanwhile; then, and only then, we wait with them. */
+static bool
+has_room(int fd, int ms)
 {
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	/* Our own file does not block. */
+	return !out.busy || fd == out.fd || poll(&p, 1, ms) > 0;
+}
+
+/* A socket, which the others share, is told each time not to block. */
+static ssize_t
+write_piece(int fd, const char *p, size_t n)
+{
+	ssize_t w = -1;
+
+	errno = ENOTSOCK;
+	if (out.busy)
+		w = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return w < 0 && errno == ENOTSOCK ? write(fd, p, n) : w;
+}
+
+/* How much of it left.  A reader gets `ms` for each piece, unless there is
+ * nothing that could be held up. */
+static size_t
+write_all(int fd, const char *p, size_t n, int ms)
+{
+	size_t done = 0;
 	ssize_t w;
 
-	while (n > 0) {
-		w = write(fd, p, n);
+	while (done < n && has_room(fd, ms)) {
+		w = write_piece(fd, p + done, out.busy && n - done > PIPE_BUF ?
+		    PIPE_BUF : n - done);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
-			return;
-		p += w;
-		n -= (size_t)w;
+			break;
+		done += (size_t)w;
 	}
+	return done;
+}
+
+/* One line or several, or nothing of them: false. */
+static bool
+put_lines(const char *lines, size_t len)
+{
+	int fd = out.sink == SINK_FILE ? out.fd : STDERR_FILENO;
+	size_t done;
+
+	if (out.torn && write_all(fd, "\n", 1, 0) != 1)
+		return false;
+	done = write_all(fd, lines, len, 0);
+	out.torn = done > 0 && done < len;
+	return done > 0;
+}
+
+/* A stuck daemon must not hold up what is being carried, and one that was
+ * restarted has a new socket behind the old name. */
+static bool
+put_datagram(const char *line, size_t len)
+{
+	if (send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	return (errno == ECONNREFUSED || errno == ENOTCONN) &&
+	    connect(out.fd, (struct sockaddr *)&out.to,
+	    sizeof(out.to)) == 0 &&
+	    send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* Why a program ended is worth a second attempt. */
+static void
+lose(enum say_level level, const char *line, size_t len)
+{
+	if (level > SAY_ERROR || !plain_sink() ||
+	    len > sizeof(out.kept) - out.n_kept) {
+		out.lost++;
+		return;
+	}
+	memcpy(out.kept + out.n_kept, line, len);
+	out.n_kept += len;
 }
 
 static void
-deliver(const char *line, size_t len)
+deliver(enum say_level level, const char *line, size_t len)
 {
-	if (plain_sink()) {
-		write_all(out.sink == SINK_FILE ? out.fd : STDERR_FILENO,
-		    line, len);
-		return;
-	}
-	/* A stuck daemon must not hold up what is being carried, and one
-	 * that was restarted has a new socket behind the old name. */
-	if (send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-	    (errno == ECONNREFUSED || errno == ENOTCONN) &&
-	    connect(out.fd, (struct sockaddr *)&out.to, sizeof(out.to)) == 0)
-		send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (out.n_kept > 0 && put_lines(out.kept, out.n_kept))
+		out.n_kept = 0;
+	if (!(plain_sink() ? put_lines(line, len) : put_datagram(line, len)))
+		lose(level, line, len);
 }
 
 /* ---- one line ---- */
@@ -241,6 +311,16 @@ put_json(FILE *f, enum say_level level, uint64_t hidden, const char *event,
 	jout_end(&j);
 }
 
+/* Whoever started us looks there, whatever the log is, until he was told that
+ * we are ready. */
+static void
+tell_starter(const char *safe)
+{
+	dprintf(STDERR_FILENO, "muxctl%s%s: %s\n",
+	    out.verb != NULL ? ": " : "", out.verb != NULL ? out.verb : "",
+	    safe != NULL ? safe : "(out of memory)");
+}
+
 /* `safe` is the text, encoded; NULL where there was no memory for it. */
 static void
 emit_line(enum say_level level, uint64_t hidden, const char *event,
@@ -261,12 +341,31 @@ emit_line(enum say_level level, uint64_t hidden, const char *event,
 	if (fclose(f) != 0)
 		goto fail;
 	/* Syslog and journal know where a message ends. */
-	deliver(line, out.sink == SINK_SYSLOG ? len - 1 : len);
+	deliver(level, line, out.sink == SINK_SYSLOG ? len - 1 : len);
 	free(line);
+	if (level == SAY_ERROR && !out.started && out.sink != SINK_STDERR)
+		tell_starter(safe);
 	return;
 fail:
-	deliver("muxctl: out of memory\n", 22);
+	deliver(level, "muxctl: out of memory\n", 22);
 	free(line);
+}
+
+/* Before the next line, that some before it are missing. */
+static void
+tell_lost(void)
+{
+	uint64_t n = out.lost;
+	char text[100];
+
+	if (n == 0)
+		return;
+	out.lost = 0;
+	snprintf(text, sizeof(text), "%ju lines were lost here: nobody read "
+	    "them in time", (uintmax_t)n);
+	emit_line(SAY_WARN, 0, NULL, NULL, 0, text, text);
+	if (out.lost > 0)
+		out.lost = n;
 }
 
 static void __attribute__((format(printf, 6, 0)))
@@ -276,9 +375,10 @@ emit(enum say_level level, uint64_t hidden, const char *event,
 	char *text, *safe;
 
 	if (vasprintf(&text, fmt, ap) < 0) {
-		deliver("muxctl: out of memory\n", 22);
+		deliver(level, "muxctl: out of memory\n", 22);
 		return;
 	}
+	tell_lost();
 	safe = out_vis(text);
 	emit_line(level, hidden, event, fields, n, text, safe);
 	free(safe);
@@ -308,8 +408,10 @@ say(enum say_level level, const char *fmt, ...)
 void
 say_plain(enum say_level level, const char *line)
 {
-	if (say_on(level))
-		emit_line(level, 0, NULL, NULL, 0, line, line);
+	if (!say_on(level))
+		return;
+	tell_lost();
+	emit_line(level, 0, NULL, NULL, 0, line, line);
 }
 
 int
@@ -463,6 +565,28 @@ out_reopen(void)
 	close(fd);
 	if (out.detached)
 		stdio_to(out.fd);
+}
+
+void
+out_started(void)
+{
+	out.started = out.busy = true;
+}
+
+void
+out_ended(void)
+{
+	out.busy = false;
+	if (out.n_kept > 0 && put_lines(out.kept, out.n_kept))
+		out.n_kept = 0;
+	tell_lost();
+}
+
+void
+out_state(const char *text, size_t len)
+{
+	if (write_all(STDERR_FILENO, text, len, STATE_MS) < len)
+		out.torn = true;
 }
 
 int

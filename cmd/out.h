@@ -46,6 +46,16 @@ int out_log_fd(void);
 /* Descriptors 0-2 let go of whoever started us: they lead to the log, if that
  * is a file, else to /dev/null. */
 void out_detach(void);
+/*
+ * The work has begun: from now on a line for which there is no room is lost,
+ * and the next one tells how many were.  Until then errors go to stderr, too,
+ * if the log is elsewhere.
+ */
+void out_started(void);
+/* It is over: waiting for a reader holds nothing up any more. */
+void out_ended(void);
+/* Lines of the live state, to stderr as they are. */
+void out_state(const char *text, size_t len);
 /* May colours be used on this descriptor? */
 bool out_color(int fd);
 /* At the end of main(): flushes stdout and closes it; what the exit status

@@ -115,7 +115,7 @@ on_usr1(int signo, void *arg)
 	s->ops->state(f, s->arg);
 	/* In one piece: others write there, too. */
 	if (fclose(f) == 0)
-		fwrite(text, 1, len, stderr);
+		out_state(text, len);
 	free(text);
 }
 

@@ -177,6 +177,45 @@ kids() {	# PID N
 	end serve.pid
 }
 
+@test "standard error: a pipe that nobody reads holds nothing up" {
+	target reply
+	mkfifo pipe
+	exec 8<>pipe
+	"$MUXCTL" serve -l unix:up.sock -T t=tcp:127.0.0.1:"$PORT" -v \
+	    2>pipe 3>&- 8>&- &
+	PIDS+=("$!")
+	await test -S up.sock
+	# More than fits into it.
+	dd if=/dev/zero of=pipe bs=4096 oflag=nonblock 2>/dev/null || :
+	[ "$(printf ping | muxctl tunnel -a unix:up.sock -W t)" = \
+	    "got 4 bytes" ]
+	kill -USR1 "${PIDS[-1]}"
+	[ "$(printf ping | muxctl tunnel -a unix:up.sock -W t)" = \
+	    "got 4 bytes" ]
+	spawn lines cat pipe
+	await eval 'printf ping | "$MUXCTL" tunnel -a unix:up.sock -W t >/dev/null
+	    grep -aq "lines were lost here" lines'
+}
+
+@test "--log: what keeps it from starting is on standard error, too" {
+	run muxctl serve --log log -l unix:no/such/place
+	said 125 "no/such/place"
+	says log "no/such/place"
+	run muxctl tunnel --log log --background -a unix:no.sock -L 0=t
+	said 255 "no.sock"
+	run muxctl serve --log log -T nonsense
+	said 125 "nonsense"
+	target reply
+	serve -T t=tcp:127.0.0.1:"$PORT"
+	spawn tun muxctl tunnel --log log2 -a unix:up.sock -L 0=t --ready-fd 9 \
+	    9>ready
+	await test -s ready
+	kill -KILL "$(cat serve.pid)"
+	exits 255 "$PID"
+	[ ! -s tun ]
+	says log2 "carrier lost"
+}
+
 @test "SIGUSR1: in the background to the log, also after it was rotated" {
 	target hold
 	serve -T t=tcp:127.0.0.1:"$PORT"

@@ -441,6 +441,125 @@ test_daemons(void)
 	    "and the line itself without an end");
 }
 
+/* ---- a reader that does not read ---- */
+
+/* What is in the pipe, at most `max` bytes of it. */
+static size_t
+drain(int fd, char *buf, size_t max)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && len < max) {
+		n = read(fd, buf + len, max - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	buf[len] = '\0';
+	return len;
+}
+
+/* The last lines of what came through the pipe go to stdout. */
+static int
+unread(void *arg)
+{
+	struct opt_common com = { .log = arg };
+	static char buf[300001];
+	int fds[2], i;
+
+	if (pipe2(fds, O_CLOEXEC) != 0 || dup2(fds[1], STDERR_FILENO) < 0 ||
+	    fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0 || out_open(&com) != 0)
+		return 1;
+	out_started();
+	for (i = 0; i < 4000; i++)
+		say(SAY_WARN, "line %d", i);
+	say(SAY_ERROR, "an error");
+	out_state("{}\n", 3);
+	drain(fds[0], buf, sizeof(buf) - 1);
+	if (strstr(buf, "line 1000\n") == NULL || strstr(buf, "error") != NULL)
+		return 2;
+	say(SAY_WARN, "after it");
+	drain(fds[0], buf, sizeof(buf) - 1);
+	fputs(strchr(buf, 'm'), stdout);
+	return 0;
+}
+
+/* A pipe that only out_ended() may wait for. */
+static int
+unread_at_end(void *arg)
+{
+	static char buf[300001];
+	char byte = 'x';
+	int fds[2];
+
+	(void)arg;
+	if (pipe2(fds, O_CLOEXEC) != 0 || dup2(fds[1], STDERR_FILENO) < 0 ||
+	    fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0)
+		return 1;
+	out_started();
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	while (write(fds[1], &byte, 1) == 1)
+		continue;
+	fcntl(fds[1], F_SETFL, 0);
+	say(SAY_NOTE, "lost");
+	say_exit(CMD_LOST, "the end");
+	drain(fds[0], buf, sizeof(buf) - 1);
+	out_ended();
+	drain(fds[0], buf, sizeof(buf) - 1);
+	fputs(buf, stdout);
+	return 0;
+}
+
+static void
+test_unread(void)
+{
+	char *p;
+
+	captive_run(&c, unread, NULL);
+	ok(c.status == 0, "whoever says something does not wait");
+	p = strstr(c.said, "muxctl: an error\n");
+	ok(p != NULL, "an error is kept");
+	p = p != NULL ? strstr(p, " lines were lost here: nobody read them in "
+	    "time\nmuxctl: after it\n") : NULL;
+	ok(p != NULL, "of the others there is a number");
+	captive_run(&c, unread_at_end, NULL);
+	is_str(c.said, "muxctl: the end\nmuxctl: 1 lines were lost here: "
+	    "nobody read them in time\n", "at the end what is left is said");
+}
+
+/* Before it was ready, also where somebody looks. */
+static int
+starting(void *arg)
+{
+	struct opt_common com = { .log = arg };
+
+	out_verb("serve");
+	if (out_open(&com) != 0)
+		return 1;
+	say(SAY_WARN, "a warning");
+	say(SAY_ERROR, "early");
+	out_started();
+	say(SAY_ERROR, "late");
+	return 0;
+}
+
+static void
+test_starting(void)
+{
+	char name[] = "/tmp/test_out.XXXXXX";
+	int fd = mkstemp(name);
+	char text[512];
+	ssize_t n;
+
+	captive_run(&c, starting, name);
+	is_str(c.said, "muxctl: serve: early\n", "an error of the start");
+	n = read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	ok(count(text, "\n") == 3 && strstr(text, "early") != NULL &&
+	    strstr(text, "late") != NULL, "the log has all");
+	close(fd);
+	unlink(name);
+}
+
 /* ---- stdout ---- */
 
 static int
@@ -504,6 +623,8 @@ main(void)
 	test_gate();
 	test_file();
 	test_daemons();
+	test_unread();
+	test_starting();
 	test_finish();
 	return tap_done();
 }
