@@ -21,6 +21,8 @@ static const struct unit {
 	uint64_t ns;
 } units[] = {
 	{ "", NS },
+	{ "ns", 1 },
+	{ "us", NS / 1000000 },
 	{ "ms", NS / 1000 },
 	{ "s", NS },
 	{ "m", 60 * NS },
