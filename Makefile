@@ -144,6 +144,7 @@ FILES	= 755:$(TOOL):$(PREFIX)/bin/muxctl \
 	644:$(B)/mux.pc:$(LIBDIR)/pkgconfig/mux.pc \
 	$(foreach f,$(wildcard lib/mux*.h),644:$(f):$(PREFIX)/include/$(notdir $(f))) \
 	$(foreach f,$(wildcard man/*.[1-8]),644:$(f):$(MANDIR)/man$(subst .,,$(suffix $(f)))/$(notdir $(f))) \
+	$(foreach f,$(wildcard lib/worker/*.bash lib/worker/*.py),644:$(f):$(PREFIX)/lib/muxctl/$(notdir $(f))) \
 	$(foreach f,$(wildcard lib/bats/*.bash),644:$(f):$(PREFIX)/lib/bats/muxctl/$(notdir $(f))) \
 	$(patsubst %,644:%:$(SHARE)/bash-completion/completions/muxctl,$(wildcard completions/muxctl.bash)) \
 	$(patsubst %,644:%:$(SHARE)/zsh/vendor-completions/_muxctl,$(wildcard completions/_muxctl)) \
@@ -158,6 +159,8 @@ install: all
 uninstall:
 	$(call each,rm -f "$$to")
 	$(Q)rm -f "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/libmux.so"
+	$(Q)for d in muxctl bats/muxctl; do d="$(DESTDIR)$(PREFIX)/lib/$$d"; \
+	[ ! -d "$$d" ] || rmdir --ignore-fail-on-non-empty "$$d"; done
 
 # Debian packages: what is missing is installed, or named.
 deps: PKGS = $(TEST_PKGS)

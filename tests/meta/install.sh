@@ -73,6 +73,8 @@ expected()	# LIBDIR, below usr
 	usr/$1/libmux.so.0 -> libmux.so.$version
 	usr/$1/libmux.so.$version 755
 	usr/$1/pkgconfig/mux.pc 644
+	usr/lib/muxctl/muxctl_worker.py 644
+	usr/lib/muxctl/worker.bash 644
 	usr/share/bash-completion/completions/muxctl 644
 	usr/share/fish/vendor_completions.d/muxctl.fish 644
 	usr/share/zsh/vendor-completions/_muxctl 644
@@ -124,6 +126,9 @@ export PKG_CONFIG_PATH="$p/lib/pkgconfig" LD_LIBRARY_PATH="$p/lib"
 flags=$(pkg-config --cflags mux)
 libs=$(pkg-config --libs mux)
 is "pkg-config --modversion" "$(pkg-config --modversion mux)" "$version"
+is "its workerdir has the helpers" \
+    "$(ls "$(pkg-config --variable=workerdir mux)")" \
+    "$(ls "$OLDPWD/lib/worker" | grep '\.')"
 is "muxctl --version" "$("$p/bin/muxctl" --version)" "muxctl $version"
 
 # One of each kind for everybody: what is in the folder must be built here.
