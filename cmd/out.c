@@ -43,7 +43,7 @@ static struct {
 	bool color;		/* on stderr */
 	int color_mode;		/* enum opt_color */
 	bool detached;		/* stdout and stderr lead to the log as well */
-	bool started;		/* there may be work that a line must not stop */
+	bool started;		/* there is work that no line must stop */
 	bool busy;		/* and it is not over */
 	bool torn;		/* the last line there has no end */
 	uint64_t lost;		/* lines, since the last one that was not */

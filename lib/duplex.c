@@ -60,6 +60,7 @@ duplex_init(struct duplex *d)
 	d->in_kind = d->out_kind = FD_OTHER;
 	d->inherited = d->in_splice = d->out_splice = false;
 	d->in_blocks = d->out_blocks = false;
+	d->armed = false;
 }
 
 static enum fd_kind
@@ -162,9 +163,39 @@ take_one(int fd, bool inherited, uint8_t *kind, bool *blocks, bool *splices)
 	return 0;
 }
 
+static int
+set_linger(const struct duplex *d, bool hard)
+{
+	struct linger linger = { .l_onoff = hard, .l_linger = 0 };
+
+	return setsockopt(d->in, SOL_SOCKET, SO_LINGER, &linger,
+	    sizeof(linger));
+}
+
+void
+duplex_arm(struct duplex *d)
+{
+	struct linger own = { .l_onoff = 1 };
+	socklen_t len = sizeof(own);
+
+	if (d->in_kind != FD_TCP || d->in != d->out || d->inherited)
+		return;
+	getsockopt(d->in, SOL_SOCKET, SO_LINGER, &own, &len);
+	d->armed = own.l_onoff == 0 && set_linger(d, true) == 0;
+}
+
+static void
+disarm(struct duplex *d)
+{
+	if (d->armed)
+		set_linger(d, false);
+	d->armed = false;
+}
+
 void
 duplex_give_back(struct duplex *d)
 {
+	disarm(d);
 	block_again(d->in, &d->in_blocks);
 	block_again(d->out, &d->out_blocks);
 	duplex_init(d);
@@ -375,6 +406,7 @@ duplex_shut_in(struct duplex *d)
 void
 duplex_close(struct duplex *d)
 {
+	disarm(d);
 	if (d->in == d->out)
 		d->out = -1;
 	close_fd(&d->in, &d->in_blocks);
@@ -390,5 +422,6 @@ duplex_reset(struct duplex *d)
 
 	if (fd >= 0 && kind == FD_TCP)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	d->armed = false;
 	duplex_close(d);
 }

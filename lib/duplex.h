@@ -23,6 +23,7 @@ struct duplex {
 	bool inherited;
 	bool in_splice, out_splice;	/* splice(2) works and cannot block */
 	bool in_blocks, out_blocks;	/* for others: and will again */
+	bool armed;		/* closed by anyone but us, it is a reset */
 };
 
 void duplex_init(struct duplex *d);
@@ -60,6 +61,12 @@ int duplex_shut_out(struct duplex *d);
  * can be told without harm to the other direction.  True: closed by that. */
 bool duplex_shut_in(struct duplex *d);
 bool duplex_closes_in(const struct duplex *d);
+/*
+ * From here on the end of the process is no end of the bytes: a TCP socket
+ * that the kernel closes is reset, unless its address said linger=.  Until
+ * duplex_close().
+ */
+void duplex_arm(struct duplex *d);
 void duplex_close(struct duplex *d);
 /* Close so that the other side learns of an error where that is possible:
  * TCP sends RST. */

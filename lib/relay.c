@@ -345,6 +345,7 @@ take_ends(struct mux_relay *r, const struct mux_ends *ends)
 		duplex_give_back(&r->io);
 		return err;
 	}
+	duplex_arm(&r->io);
 	r->source = SOURCE_OPEN;
 	r->sink = SINK_OPEN;
 	return 0;

@@ -193,8 +193,11 @@ kids() {	# PID N
 	[ "$(printf ping | muxctl tunnel -a unix:up.sock -W t)" = \
 	    "got 4 bytes" ]
 	spawn lines cat pipe
-	await eval 'printf ping | "$MUXCTL" tunnel -a unix:up.sock -W t >/dev/null
-	    grep -aq "lines were lost here" lines'
+	heard() {
+		printf ping | muxctl tunnel -a unix:up.sock -W t >/dev/null
+		grep -aq "lines were lost here" lines
+	}
+	await heard
 }
 
 @test "--log: what keeps it from starting is on standard error, too" {

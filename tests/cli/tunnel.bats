@@ -162,6 +162,29 @@ answers() {	# ADDR
 	await says tunnel.log "refused by the peer (connect failed: .*refused"
 }
 
+@test "killed: a client of tunnel and a target of serve see a reset" {
+	up steps
+	tunnel -L 0=t
+	mkfifo in
+	spawn client sh -c 'exec python3 "$0" talk "$1" <in' "$NET" "$ADDR"
+	exec 8>in
+	echo one >&8
+	await says client ok
+	kill -KILL "$(cat tunnel.pid)"
+	exits 7 "$PID"
+	await says out.steps "Connection reset"
+	exec 8>&-
+	target mute "127.0.0.1:0"
+	muxctl serve -l unix:two.sock -T t=tcp:127.0.0.1:"$PORT" \
+	    --background=two.pid --log two.log
+	spawn client muxctl tunnel -a unix:two.sock -W t -v
+	await says client "opened"
+	await eval 'kill -USR1 "$(cat two.pid)"
+	    grep -q "\"accepted\":true" two.log'
+	kill -KILL "$(cat two.pid)"
+	await says out.mute "Connection reset"
+}
+
 @test "the carrier lost: local connections are reset, status 255" {
 	up hold
 	spawn tun muxctl tunnel -a unix:up.sock -L 0=t --print-addr=addr
