@@ -19,10 +19,13 @@
 
 #include "mux.h"
 
+struct herr;
 struct method;
 struct methods;
 struct mux_conn;
 struct mux_loop;
+struct mux_task;
+struct mux_timer;
 struct ptrees;
 struct work;
 
@@ -39,21 +42,34 @@ struct work_ops {
 	size_t (*fill)(struct work *, void *buf, size_t max, unsigned *flags);
 	/*
 	 * Nobody waits for the answer any more (MUX_CANCELLED, MUX_DEADLINE,
-	 * MUX_CARRIER_LOST, and MUX_OK: the answer is out).  End the work;
-	 * work_fail() with that code if there was no answer yet (it is
-	 * ignored where nobody could see it).  Comes once at most.
+	 * MUX_UNAVAILABLE, MUX_CARRIER_LOST, and MUX_OK: the answer is out).
+	 * End the work; work_fail() with that code if there was no answer yet
+	 * (it is ignored where nobody could see it).  Comes once at most, and
+	 * no other callback after it but drop().
 	 */
 	void (*stop)(struct work *, uint32_t code);
+	/* The program ends: free what is of the work, now; work_done() is not
+	 * to be called.  NULL: there is nothing to free. */
+	void (*drop)(struct work *);
+	/* The method goes; no work of it is left.  NULL: it has no pool. */
+	void (*forget)(struct method *);
+	/* Its works take no slot and are never refused: they cost nothing. */
+	bool free_of_limits;
 };
 
-/* Who calls. */
+/* Who calls.  Counted: the works of a connection share one. */
 struct work_peer {
 	uint64_t conn;		/* number of the connection */
-	const char *who;	/* for logs; copied */
-	const char *addr;	/* MUX_PEER_ADDR; copied */
+	char *who;		/* for logs */
+	char *addr;		/* MUX_PEER_ADDR */
 	bool have_uid;
 	uid_t uid;
+	size_t n_refs;
 };
+
+struct work_peer *work_peer_new(uint64_t conn, const char *who,
+    const char *addr);
+void work_peer_unref(struct work_peer *);
 
 struct work {
 	TAILQ_ENTRY(work) next;
@@ -66,12 +82,19 @@ struct work {
 	uint64_t id;			/* of the call on its connection */
 	uint64_t serial;		/* unique in this process */
 	uint64_t since, started;	/* ns on the loop's clock */
-	uint64_t deadline;		/* ns on that clock; UINT64_MAX = none */
-	struct mux_request q;		/* all that it names is a copy of ours */
-	struct work_peer peer;
-	bool running, answered, whole;	/* whole: eof() was seen */
-	/* private: what came while it waited, ... */
-	struct work_private *p;
+	uint64_t deadline;		/* on that clock; UINT64_MAX = none */
+	struct mux_request q;		/* all it names is ours; no body */
+	struct work_peer *peer;
+	const char *blocked;	/* what it waits for; static, for SIGUSR1 */
+	pid_t pid;			/* for SIGUSR1; 0 = none of its own */
+	bool running, stopped, answered;
+	bool whole;			/* eof() was, or will be, seen */
+	/* private: */
+	bool over, replied;
+	void *copies;			/* what q names */
+	struct mux_timer *timer;
+	uint8_t *held;			/* what came while it waited */
+	size_t n_held, held_cap;
 };
 
 TAILQ_HEAD(works, work);
@@ -80,9 +103,9 @@ TAILQ_HEAD(works, work);
 struct dispatch {
 	struct mux_loop *loop;
 	struct ptrees *trees;
-	struct methods *methods;	/* a reference; replace by dispatch_methods() */
-	const char *default_method;	/* for requests without one, or NULL */
-	int64_t jobs, queue;		/* --jobs, --queue */
+	struct methods *methods;	/* replaced by dispatch_methods() */
+	const char *default_method;	/* of requests without one, or NULL */
+	int64_t jobs, queue;		/* --jobs, --queue; 0 = no limit */
 	uint64_t call_timeout;		/* ns; 0 = none */
 	uint64_t kill_after;		/* ns between TERM and KILL */
 	char *const *env;		/* of handlers, without MUX_* */
@@ -91,19 +114,28 @@ struct dispatch {
 	/* For mux.streams, mux.stats and mux.drain; set by serve.c. */
 	void (*state)(FILE *, void *arg);
 	void (*drain)(void *arg);
-	/* A call ended. */
+	/* A call ended; not from within dispatch_call(). */
 	void (*ended)(void *arg);
 	void *arg;
-	struct works running, queued;
-	size_t n_running, n_queued;
+	struct works running, queued, dead;
+	size_t n_running, n_queued, n_dead;
+	size_t n_slots;			/* running, and under limits */
+	size_t held;			/* bytes, of all that wait */
 	uint64_t n_calls, n_failed, n_refused;	/* ever */
 	uint64_t serial;
+	struct mux_task *task;
+	LIST_HEAD(, herr) left;		/* handler_err.c: without a work */
 };
 
-void dispatch_init(struct dispatch *);
-/* Inside call() of a connection; `peer` is copied. */
-void dispatch_call(struct dispatch *, struct mux_conn *,
-    const struct work_peer *, struct mux_call *, const struct mux_request *);
+/* After the caller's fields; -1: no memory. */
+int dispatch_init(struct dispatch *);
+/* Inside call() of a connection. */
+void dispatch_call(struct dispatch *, struct mux_conn *, struct work_peer *,
+    struct mux_call *, const struct mux_request *);
+/* --max-calls: has the last call come? */
+bool dispatch_full(const struct dispatch *);
+/* Ends all that is under way with MUX_UNAVAILABLE. */
+void dispatch_stop(struct dispatch *);
 /* SIGHUP: takes over the reference. */
 void dispatch_methods(struct dispatch *, struct methods *);
 /* Stops all works and waits for nothing. */
@@ -112,15 +144,24 @@ void dispatch_state(const struct dispatch *, FILE *);	/* SIGUSR1 */
 
 /* ---- for those who run methods ---- */
 
-/* As the functions of mux_call(3); without a call they do nothing. */
+/*
+ * As the functions of mux_call(3); where nobody waits any more they do
+ * nothing.  Of an answer that was given by work_answer() or work_fail() and
+ * then work_done() the rest goes out by itself; after work_reply() wait for
+ * stop().  After work_fail() no stop() comes: end the work.
+ */
 void work_consume(struct work *, size_t n);
 void work_ready(struct work *);
 int work_answer(struct work *, const struct mux_answer *, const void *body,
     size_t len);
 int work_reply(struct work *, const struct mux_answer *);
+int work_amend(struct work *, const struct mux_answer *);
 int work_fail(struct work *, uint32_t code, const char *text,
     const struct mux_answer *);
-/* Nothing is left of the work: the slot is free, w is gone. */
+/* Is there anybody who would see an answer? */
+bool work_wanted(const struct work *);
+/* Nothing is left of the work: the slot is free, w is gone after the
+ * callback. */
 void work_done(struct work *);
 
 extern const struct work_ops handler_ops;	/* handler.c */

@@ -24,18 +24,19 @@ struct method {
 	char *name;		/* any bytes but NUL, UTF-8 or not */
 	enum method_kind kind;
 	const struct work_ops *ops;	/* how it is run */
-	char **argv;		/* the program and its first arguments; built-in: NULL */
-	char *line;		/* as it was given; for --describe */
+	char **argv;		/* program and first arguments, or NULL */
+	char *line;		/* as it was given, for --describe */
 	char *about;		/* "# muxctl: TEXT" of a script, or NULL */
 	bool own_uid;		/* built-in: only for the server's own uid */
-	uint64_t timeout;	/* ns of a call; 0 = none, UINT64_MAX = the general one */
-	int64_t jobs, queue;	/* its own limits; -1 = only the general ones */
+	uint64_t timeout;	/* ns; 0 = none, UINT64_MAX = as all */
+	int64_t jobs, queue;	/* its own limits; 0 = only the general ones */
 	/* Kept by dispatch.c: */
 	size_t n_running, n_queued;
 	void *pool;		/* worker.c: its processes, or NULL */
 };
 
-struct methods *methods_new(void);	/* with the built-ins; NULL = no memory */
+/* With the built-ins; NULL = no memory. */
+struct methods *methods_new(void);
 /* Counted: a call in hand keeps the methods it was found in. */
 struct methods *methods_ref(struct methods *);
 void methods_unref(struct methods *);
@@ -44,8 +45,16 @@ void methods_unref(struct methods *);
  * duplicate name, mux.*, an unclosed quote. */
 int methods_add(struct methods *, enum method_kind, const char *word,
     struct mux_why *why);
-/* Every executable in dir with a name of [A-Za-z0-9_.-]+. */
-int methods_add_dir(struct methods *, const char *dir, struct mux_why *why);
+/* A built-in one, for methods_new(); `about` is kept by reference. */
+int methods_add_builtin(struct methods *, const char *name,
+    const struct work_ops *, bool own_uid, const char *about);
+/* A program by its path; takes over `about` on success. */
+int methods_add_program(struct methods *, const char *name, const char *path,
+    char *about, struct mux_why *);
+/* Every executable in dir with a name of [A-Za-z0-9_.-]+ that does not begin
+ * with a dot.  No directory, no methods, if `may_lack`. */
+int methods_add_dir(struct methods *, const char *dir, bool may_lack,
+    struct mux_why *why);
 /* --limit NAME=jobs:N,queue:N,timeout:D.  After the methods were added. */
 int methods_limit(struct methods *, const char *word, struct mux_why *why);
 
