@@ -44,6 +44,9 @@ static const struct mode {
 	{ "calls_core", load_calls_core,
 	  "N DEPTH  (prints calls/s: memory, socketpair, and "
 	  "frames without a library)" },
+	{ "mirror", load_mirror, "ADDR  (prints PORT)" },
+	{ "pipeline", load_pipeline,
+	  "N DEPTH ADDR  (prints frames/s of an unseen echo)" },
 	{ "freeport", load_freeport, "  (prints PORT)" },
 	{ "spawn", load_spawn, "N COMMAND...  (prints us: P50 P99 MAX N)" },
 };

@@ -26,6 +26,8 @@ int load_openclose(int argc, char **argv);
 int load_idle(int argc, char **argv);
 int load_relay(int argc, char **argv);
 int load_calls_core(int argc, char **argv);
+int load_mirror(int argc, char **argv);
+int load_pipeline(int argc, char **argv);
 int load_listen(int argc, char **argv);
 int load_freeport(int argc, char **argv);
 int load_spawn(int argc, char **argv);
@@ -44,6 +46,7 @@ int net_accept(int listener);		/* -1: nobody waits */
 int net_dial(const char *addr);		/* blocking */
 int net_dial_begin(const char *addr);	/* O_NONBLOCK, maybe in progress */
 void net_nonblock(int fd);
+void net_block(int fd);
 unsigned net_port(int fd);		/* 0 for a unix socket */
 void net_add(int ep, int fd, uint32_t events, uint64_t tag);
 void write_all(int fd, const void *buf, size_t len);

@@ -8,7 +8,7 @@
 #                        taken within a round and then the median
 #   BENCH_SECONDS=1.5    length of one bulk measurement ...
 #   BENCH_BYTES=         ... or its size in bytes, all streams together
-#   BENCH_ONLY=          of: bulk ping mixed open idle process
+#   BENCH_ONLY=          of: bulk ping mixed open idle process calls
 #   BENCH_PATHS=         a regular expression on the paths' short names
 #   BENCH_IDLE=10000     idle streams
 #   BENCH_RAW=FILE       keep the raw figures (TSV)
@@ -23,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 : "${MUXCTL:=build/muxctl}" "${BENCH_ROUNDS:=3}" "${BENCH_SECONDS:=1.5}"
-: "${BENCH_BYTES:=}" "${BENCH_ONLY:=bulk ping mixed open idle process}"
+: "${BENCH_BYTES:=}" "${BENCH_ONLY:=bulk ping mixed open idle process calls}"
 : "${BENCH_PATHS:=.}" "${BENCH_IDLE:=10000}" "${BENCH_RAW:=}" "${LOAD:=}"
 BENCH_ONLY=${BENCH_ONLY//,/ }
 
@@ -319,6 +319,8 @@ path() {
 	local name=$1
 	shift
 	[[ $name =~ $BENCH_PATHS ]] || return 0
+	# These need none.
+	[[ ! ${BENCH_ONLY// } =~ ^(calls|process)+$ ]] || return 0
 	pids=() why=
 	result path 0 "$name" 0 "$*"
 	if ! "path_$name"; then
@@ -423,6 +425,7 @@ rounds() {
 			wanted open && each_path open "$round" $small
 		}
 		wanted process && process "$round"
+		wanted calls && calls "$round" && call_process "$round"
 	done
 }
 
@@ -495,6 +498,10 @@ idle_streams() {
 	idle haproxy "$(((n + 9) / 10))" path_haproxy
 }
 
+# --- calls ------------------------------------------------------------------
+# shellcheck source=tests/bench/calls.bash
+. "$here/calls.bash"
+
 # --- the run ----------------------------------------------------------------
 [[ -z $LOAD && -n ${B:-} ]] && LOAD=$B/tests/bench/load
 if [[ -z $LOAD ]]; then
@@ -516,6 +523,7 @@ path haproxy "haproxy twice, splice"
 path socat_256k "socat twice, -b 262144"
 path socat "socat twice"
 path ssh "ssh -L, aes128-gcm"
+wanted calls && calls_start
 rounds
 wanted idle && idle_streams
 

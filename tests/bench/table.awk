@@ -122,12 +122,64 @@ function idle(	i, k, n, p) {
 	}
 }
 
+function calls(	i, p) {
+	print "\nCalls with 64 bytes, per second over one unix socket (HTTP/2: TCP)"
+	printf "%-36s %9s %9s %9s   %s\n", "client and server", "depth 1",
+	    "16", "256", "of the limit"
+	for (i = 1; i <= n_paths; i++) {
+		p = order[i]
+		if (value("calls", p, 1, 1) == "")
+			continue
+		printf "%-36s %9s %9s %9s   %s\n", name[p],
+		    cell("%d", value("calls", p, 1, 1)),
+		    cell("%d", value("calls", p, 16, 1)),
+		    cell("%d", value("calls", p, 256, 1)),
+		    cells("%.2f", ratio("calls", p, "raw", 1, 1),
+		    ratio("calls", p, "raw", 16, 1),
+		    ratio("calls", p, "raw", 256, 1))
+	}
+	core("library to library, a socketpair", 1)
+	core("  the same over memory", 3)
+	core("  frames unseen, a socketpair", 2)
+	if (value("handler", "mux", 1, 1) != "")
+		printf "a bash worker %d, one process (cat) per call %d, " \
+		    "4 at once\n", value("handler", "mux", 1, 1),
+		    value("handler", "mux", 1, 2)
+}
+
+function core(what, col) {
+	printf "%-36s %9s %9s %9s   (one thread)\n", what,
+	    cell("%d", value("core", "mux", 1, col)),
+	    cell("%d", value("core", "mux", 16, col)),
+	    cell("%d", value("core", "mux", 256, col))
+}
+
+# Figure A over figure B of the same path, round by round.
+function within(kind, path, streams, a, b,	r, v, n) {
+	n = 0
+	for (r = 1; r <= rounds; r++)
+		if (fig[kind, path, streams, b, r] + 0 > 0)
+			v[++n] = fig[kind, path, streams, a, r] / \
+			    fig[kind, path, streams, b, r]
+	return median(v, n)
+}
+
+function one_process(what, words,	base, own) {
+	base = value("process", "true", 1, 1)
+	own = value("process", what, 1, 1)
+	if (own != "")
+		printf "    %-20s %.2f (%+.2f)\n", words, own / 1000,
+		    (own - base) / 1000
+}
+
 function process(	base, own) {
 	base = value("process", "true", 1, 1)
 	own = value("process", "muxctl --version", 1, 1)
 	print "\nOne process, ms: /bin/true " cell("%.2f", base / 1000) \
 	    ", muxctl --version " (own == "" ? "-" : \
 	    sprintf("%.2f (%+.2f)", own / 1000, (own - base) / 1000))
+	one_process("call_mux", "muxctl call")
+	one_process("call_redis_ping", "redis-cli PING")
 }
 
 function goal(what, v, fmt, wish, floor) {
@@ -190,6 +242,28 @@ function small_goals() {
 		    "+0.15", "+0.4")
 }
 
+function calls_goals(	d, wish, floor) {
+	split("1.1x 1.4x 4x", wish, " ")
+	split("1.0x 1.2x 3x", floor, " ")
+	for (d = 0; d < 3; d++)
+		goal("calls, depth " 16 ^ d ", of redis ECHO",
+		    ratio("calls", "mux", "redis", 16 ^ d, 1), "%.2fx",
+		    wish[d + 1], floor[d + 1])
+	goal("calls, depth 256, of h2load at 100",
+	    ratio("calls", "mux", "h2", 256, 1), "%.1fx", "28x", "15x")
+	goal("calls, depth 256, of the echo, through serve",
+	    ratio("calls", "mux", "raw", 256, 1), "%.2f", "0.75", "0.6")
+	goal("calls, depth 256, of frames unseen, library to library",
+	    within("core", "mux", 256, 1, 2), "%.2f", "0.95", "0.8")
+	goal("a call of a bash worker, of one process per call",
+	    within("handler", "mux", 1, 1, 2), "%.1fx", "-", "-")
+	if (value("process", "call_mux", 1, 1) != "")
+		goal("a call as a process, over /bin/true (-)",
+		    (value("process", "call_mux", 1, 1) - \
+		    value("process", "true", 1, 1)) / 1000, "%+.2f ms",
+		    "+0.15", "+0.4")
+}
+
 END {
 	if ("bulk" in seen)
 		bulk()
@@ -197,10 +271,13 @@ END {
 		small()
 	if ("idle" in seen)
 		idle()
+	if ("calls" in seen)
+		calls()
 	if ("process" in seen)
 		process()
 	bulk_goals()
 	small_goals()
+	calls_goals()
 	for (i = 1; i <= n_notes; i++)
 		print (i == 1 ? "\n" : "") notes[i]
 }

@@ -179,6 +179,13 @@ net_nonblock(int fd)
 		err(1, "fcntl");
 }
 
+void
+net_block(int fd)
+{
+	if (fcntl(fd, F_SETFL, 0) == -1)
+		err(1, "fcntl");
+}
+
 unsigned
 net_port(int fd)
 {
