@@ -29,6 +29,7 @@ struct call_opts {
 	const char *method;
 	char **args;
 	size_t n_args;
+	bool stream_stdin;		/* a last "-", which is no argument */
 	/* What is sent. */
 	struct opt_list data;		/* -d, --data-raw */
 	struct opt_list meta;		/* --meta, --meta-secret */
@@ -39,6 +40,7 @@ struct call_opts {
 	bool idempotent, oneway, legacy, require_hello;
 	/* What becomes of the answer. */
 	const char *output;		/* -o; NULL = stdout */
+	const char *stderr_word;	/* --stderr, and what it means: */
 	int stderr_to;			/* enum call_stderr */
 	const char *stderr_file;
 	bool json, list;
@@ -51,8 +53,11 @@ struct call_mode {
 	/* Options that do not go together, before anything is done: 0, or an
 	 * exit status and it has been said. */
 	int (*check)(struct call *);
-	/* Before the connection is begun: 0, or an exit status, said. */
+	/* Before there is a loop, and signals are as they were: 0, or an exit
+	 * status, said. */
 	int (*begin)(struct call *);
+	/* There is a loop, for timers and tasks: the same. */
+	int (*watch)(struct call *);
 	/* HELLO is done, or call_is_legacy(). */
 	void (*ready)(struct call *);
 	/*
@@ -63,14 +68,15 @@ struct call_mode {
 	/* SIGINT, SIGTERM or SIGHUP: call_end() follows soon; c->signo is what
 	 * the program dies of then.  A second signal does not come here. */
 	void (*stop)(struct call *);
-	/* Frees c->mode_data; the connection is gone. */
+	/* Frees c->mode_data, without another callback.  The connection may
+	 * still be there. */
 	void (*release)(struct call *);
 	/* Of struct link_ops; may be NULL.  Standard error of handlers is
 	 * taken care of before. */
 	void (*tap)(struct mux_conn *, const struct mux_tap *, void *call);
 };
 
-extern const struct call_mode call_one;		/* one.c */
+extern const struct call_mode call_one, call_oneway;	/* one.c */
 
 struct call {
 	struct call_opts opts;
@@ -81,6 +87,7 @@ struct call {
 	struct mux_config cfg;		/* begin() may still change it */
 	struct mux_loop *loop;
 	struct link *link;
+	struct link_ops heard;
 	struct call_meta *meta;
 	uint64_t since;			/* ns, when the loop was made */
 	int signo;			/* we were told to end; 0 = not */
@@ -92,7 +99,7 @@ extern const struct opt call_opts_table[];
 void call_opts_init(struct call_opts *);
 /* Each says what is wrong and gives an exit status, or 0. */
 int call_opts_read(struct call *, const struct opt_rest *);
-int call_opts_config(const struct call_opts *, struct mux_config *);
+void call_opts_config(const struct call_opts *, struct mux_config *);
 
 /*
  * The body that the options give.  fd >= 0: it is read from there, and the
@@ -112,8 +119,8 @@ bool call_reads_stdin(const struct call_opts *);
 /* The parts of a request that the options give: method, args, meta, priority.
  * The memory is good as long as the call.  No deadline, no body. */
 void call_request(const struct call *, struct mux_request *);
+int call_meta_read(struct call *);	/* 0, or an exit status, said */
 void call_meta_free(struct call_meta *);
-int call_meta_read(const struct opt_list *, struct call_meta **);
 
 /* Connects, once more if need be. */
 void call_connect(struct call *);

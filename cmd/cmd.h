@@ -25,6 +25,7 @@ enum cmd_exit {
 extern const struct verb *const cmd_verbs[];
 
 extern const struct verb verb_serve;
+extern const struct verb verb_call;
 extern const struct verb verb_tunnel;
 extern const struct verb verb_addr;
 

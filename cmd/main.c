@@ -38,6 +38,7 @@ static const struct verb verb_version = {
 
 const struct verb *const cmd_verbs[] = {
 	&verb_serve,
+	&verb_call,
 	&verb_tunnel,
 	&verb_addr,
 	&verb_help,

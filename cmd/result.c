@@ -128,6 +128,7 @@ static void
 from_error(struct result *r, const struct mux_answer *a)
 {
 	enum result_kind kind = kind_of(a->code);
+	char *text;
 
 	if (a->code == MUX_INTERNAL && a->have_exit &&
 	    a->exit_kind == EXIT_NOT_BEGUN)
@@ -136,7 +137,10 @@ from_error(struct result *r, const struct mux_answer *a)
 	if (kind == RESULT_TRANSPORT && a->not_started)
 		kind = RESULT_NOT_SENT;
 	result_make(r, kind, a->code, NULL);
-	r->error = sentence(a->code, a->text);
+	/* Of a program that is not there "internal" says nothing. */
+	r->error = kind != RESULT_SPAWN ? sentence(a->code, a->text) :
+	    asprintf(&text, "cannot be started: %s", a->text != NULL ?
+	    a->text : "") < 0 ? NULL : text;
 	r->not_started = a->not_started || a->code == MUX_UNAVAILABLE;
 }
 

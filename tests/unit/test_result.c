@@ -142,7 +142,8 @@ test_spawn(void)
 	    .text = "no such file", .have_exit = true, .exit_kind = 2,
 	    .exit_value = 2 };
 
-	check(&a, "spawn", 126, "internal: no such file", "not started");
+	check(&a, "spawn", 126, "cannot be started: no such file",
+	    "not started");
 	a.exit_kind = 0;
 	check(&a, "error", 125, NULL, "9 with an exit");
 }

@@ -1,0 +1,235 @@
+/*
+ * call.c - muxctl call: reads the options, reaches the server, and lets one
+ * of its modes use the connection (call.h).  It makes no call itself.
+ * Invariant: whoever is interrupted dies of the signal, after the work on the
+ * other side was called off, so that loops of shells end, too.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "call.h"
+#include "carrier.h"
+#include "cmd.h"
+#include "invoke.h"
+#include "out.h"
+
+static int cmd_call(int argc, char **argv);
+
+const struct verb verb_call = {
+	.name = "call",
+	.main = cmd_call,
+	.synopsis = "call [-a ADDR] [OPTION]... [--] METHOD [ARG]... [-]\n"
+	    "call [-a ADDR] --list | --describe METHOD",
+	.about = "call a method of a server",
+	.opts = call_opts_table,
+	.common = COMMON_LOG | COMMON_DIAL | COMMON_TIMEOUT,
+	.mixed = 1
+};
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+#define N_SIGNALS	(sizeof(signals) / sizeof(signals[0]))
+
+/* ---- what modes use ---- */
+
+struct mux_conn *
+call_conn(const struct call *c)
+{
+	return link_conn(c->link);
+}
+
+bool
+call_is_legacy(const struct call *c)
+{
+	return mux_session_mode(mux_conn_session(call_conn(c))) ==
+	    MUX_MODE_LEGACY;
+}
+
+void
+call_end(struct call *c, int status)
+{
+	if (c->ended)
+		return;
+	c->ended = true;
+	c->status = status;
+	mux_loop_stop(c->loop, status);
+}
+
+void
+call_say(const struct call *c, const char *method, const struct result *r)
+{
+	const char *addr = mux_addr_str(c->addr);
+	const char *error = r->error != NULL ? r->error :
+	    result_kind_name(r->kind);
+
+	if (method == NULL)
+		method = c->opts.method;
+	/* Some say where it is by themselves. */
+	if (strstr(error, addr) != NULL)
+		say(SAY_ERROR, "%s: %s", method, error);
+	else
+		say(SAY_ERROR, "%s: %s (%s)", method, error, addr);
+}
+
+/* ---- the connection ---- */
+
+static void
+on_ready(struct mux_conn *conn, void *arg)
+{
+	struct call *c = arg;
+
+	(void)conn;
+	c->mode->ready(c);
+}
+
+static void
+on_open(struct mux_conn *conn, struct mux_stream *st,
+    const struct mux_open *o, void *arg)
+{
+	(void)arg;
+	if (!invoke_open(conn, st, o))
+		mux_stream_refuse(st, MUX_UNSUPPORTED, NULL);
+}
+
+static void
+on_closed(int err, const struct mux_why *why, void *arg)
+{
+	struct call *c = arg;
+
+	if (!c->ended)
+		c->mode->lost(c, err, why);
+}
+
+static const struct link_ops link_ops = {
+	.ready = on_ready,
+	.closed = on_closed,
+	.open = on_open,
+	.call = invoke_none
+};
+
+void
+call_connect(struct call *c)
+{
+	const struct carrier_opts co = {
+		c->addr, c->opts.connect_timeout, c->com.wait
+	};
+	int err;
+
+	link_free(c->link);
+	c->link = NULL;
+	c->heard = link_ops;
+	c->heard.tap = c->mode->tap;
+	err = link_start(c->loop, &co, &c->cfg, &c->heard, c, &c->link);
+	if (err != 0)
+		call_end(c, say_exit(CMD_USAGE, "%s", mux_strerror(err)));
+}
+
+/* ---- signals ---- */
+
+static void
+on_signal(int signo, void *arg)
+{
+	struct call *c = arg;
+
+	if (c->signo != 0) {
+		call_end(c, CMD_SIGNAL + c->signo);
+		return;
+	}
+	c->signo = signo;
+	if (!c->ended)
+		c->mode->stop(c);
+}
+
+/* One that was ignored when we were started stays so: nohup, `call &`. */
+static int
+watch_signals(struct call *c)
+{
+	struct sigaction sa;
+	size_t i;
+
+	for (i = 0; i < N_SIGNALS; i++)
+		if (sigaction(signals[i], NULL, &sa) == 0 &&
+		    sa.sa_handler != SIG_IGN && mux_loop_signal(c->loop,
+		    signals[i], on_signal, c) != 0)
+			return say_exit(CMD_USAGE, "start-up: %s",
+			    strerror(errno));
+	return 0;
+}
+
+static void
+die(int signo)
+{
+	sigset_t one;
+
+	fflush(stdout);
+	signal(signo, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, signo);
+	raise(signo);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
+/* ---- the whole ---- */
+
+static int
+call_run(struct call *c)
+{
+	int r;
+
+	if ((r = c->mode->begin(c)) != 0)
+		return r;
+	if (mux_loop_new(&c->loop) != 0)
+		return say_exit(CMD_USAGE, "start-up: %s", strerror(errno));
+	c->since = mux_loop_now(c->loop);
+	if ((r = watch_signals(c)) != 0 || (r = c->mode->watch(c)) != 0)
+		return r;
+	call_connect(c);
+	if (c->ended)
+		return c->status;
+	if (mux_loop_run(c->loop) < 0)
+		return say_exit(CMD_USAGE, "loop: %s", strerror(errno));
+	return c->status;
+}
+
+static int
+call_read(struct call *c, int argc, char **argv)
+{
+	struct opt_rest rest;
+	int r;
+
+	if ((r = opt_parse(&verb_call, argc, argv, &c->opts, &c->com,
+	    &rest)) >= 0)
+		return r;
+	if ((r = call_opts_read(c, &rest)) != 0)
+		return r;
+	c->mode = c->opts.oneway ? &call_oneway : &call_one;
+	if ((r = c->mode->check(c)) != 0 ||
+	    (r = carrier_addr(&c->com, &c->addr)) != 0)
+		return r;
+	call_opts_config(&c->opts, &c->cfg);
+	return -1;
+}
+
+static int
+cmd_call(int argc, char **argv)
+{
+	struct call c = { 0 };
+	int r;
+
+	call_opts_init(&c.opts);
+	if ((r = call_read(&c, argc, argv)) < 0) {
+		r = call_run(&c);
+		c.mode->release(&c);
+	}
+	if (c.loop != NULL) {
+		link_free(c.link);
+		mux_loop_free(c.loop);
+	}
+	call_meta_free(c.meta);
+	mux_addr_free(c.addr);
+	if (c.signo != 0)
+		die(c.signo);
+	return r;
+}

@@ -1,0 +1,22 @@
+/*
+ * one.h - telling the result of one call.
+ */
+#ifndef ONE_H
+#define ONE_H
+
+#include <stddef.h>
+
+struct call;
+struct result;
+struct sinks;
+
+/* By --status-fd, --json and on stderr: the exit status. */
+int one_tell(const struct call *, const struct result *,
+    const struct sinks *);
+
+/* What mux.methods answers, for people: exit statuses, what is wrong has been
+ * said.  One line "NAME<TAB>KIND<TAB>ABOUT" for each; or all about one. */
+int methods_list(const char *text, size_t len);
+int methods_describe(const char *name, const char *text, size_t len);
+
+#endif

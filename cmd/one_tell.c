@@ -1,0 +1,92 @@
+/*
+ * one_tell.c - the result of one call in all the forms in which it is told.
+ * Invariant: they agree, because they are made of one struct result.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "cmd.h"
+#include "one.h"
+#include "out.h"
+#include "sinks.h"
+
+static void
+put_object(const struct call *c, const struct result *r,
+    const struct sinks *s, FILE *f)
+{
+	struct result_json more = { .method = c->opts.method };
+	struct jout j;
+
+	if (s != NULL && s->keep) {
+		more.body = s->body_text.p != NULL ? s->body_text.p : "";
+		more.body_len = s->body_text.len;
+	}
+	if (s != NULL && s->err_text.p != NULL) {
+		more.err_text = s->err_text.p;
+		more.err_len = s->err_text.len;
+	}
+	jout_begin(&j, f);
+	result_json(r, &more, &j);
+	jout_end(&j);
+}
+
+/* In one write, so that readers see a line or nothing. */
+static void
+tell_fd(const struct call *c, const struct result *r)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	if (c->opts.status_fd < 0 ||
+	    (f = open_memstream(&text, &len)) == NULL)
+		return;
+	put_object(c, r, NULL, f);
+	if (fclose(f) == 0 &&
+	    write((int)c->opts.status_fd, text, len) != (ssize_t)len)
+		say(SAY_WARN, "--status-fd %jd: %s",
+		    (intmax_t)c->opts.status_fd, strerror(errno));
+	free(text);
+}
+
+/* A handler that failed by itself has said so itself. */
+static void
+tell_people(const struct call *c, const struct result *r,
+    const struct sinks *s)
+{
+	if (c->signo != 0 || r->code == CMD_PIPE)
+		return;
+	if (r->kind == RESULT_EXIT)
+		return;
+	call_say(c, NULL, r);
+	if (c->opts.output != NULL && s->bytes > 0)
+		say(SAY_NOTE, "%s: incomplete: %ju bytes came",
+		    c->opts.output, (uintmax_t)s->bytes);
+}
+
+int
+one_tell(const struct call *c, const struct result *r, const struct sinks *s)
+{
+	const struct sink_text *t = &s->body_text;
+
+	tell_fd(c, r);
+	if (c->opts.oneway) {
+		if (r->kind != RESULT_EXIT)
+			call_say(c, NULL, r);
+		return r->code;
+	}
+	if (r->code == CMD_OK && !c->opts.json && c->opts.list)
+		return methods_list(t->p, t->len);
+	if (r->code == CMD_OK && c->opts.describe != NULL && s->keep)
+		return methods_describe(c->opts.describe, t->p, t->len);
+	if (c->opts.json && c->opts.list && r->code == CMD_OK)
+		fwrite(t->p, 1, t->len, stdout);
+	else if (c->opts.json)
+		put_object(c, r, s, stdout);
+	else
+		tell_people(c, r, s);
+	return r->code;
+}
