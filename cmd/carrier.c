@@ -59,15 +59,31 @@ may_pass(const struct carrier *c, const struct mux_why *why)
 	    (why->err == ENOENT || why->err == ECONNREFUSED);
 }
 
+/* Nobody may have said which server it is. */
+static bool
+is_default(const struct mux_addr *addr)
+{
+	struct mux_why why;
+	char *word;
+	bool same;
+
+	if (home_default(false, &word, &why) != 0)
+		return false;
+	same = strcmp(word, mux_addr_str(addr)) == 0;
+	free(word);
+	return same;
+}
+
 static void
 add_hint(const struct carrier *c, struct mux_why *why)
 {
 	if (!may_pass(c, why))
 		return;
-	strlcat(why->text, c->opts.wait == OPT_UNSET ?
-	    " (is the server running? try --wait=5s)" :
-	    " (is the server running? no longer waiting)",
-	    sizeof(why->text));
+	strlcat(why->text, " (is the server running? ", sizeof(why->text));
+	strlcat(why->text, c->opts.wait == OPT_UNSET ? "try --wait=5s" :
+	    "no longer waiting", sizeof(why->text));
+	strlcat(why->text, is_default(c->opts.addr) ?
+	    ", or -a ADDR for another)" : ")", sizeof(why->text));
 }
 
 static void

@@ -24,6 +24,7 @@ flow_release(struct flow *f)
 		free((void *)(uintptr_t)f->who);
 	free(f->dialled);
 	free(f->rule);
+	free(f->detail);
 }
 
 void
@@ -52,11 +53,19 @@ flows_orphan(struct flows *flows, uint64_t conn)
 	}
 }
 
+/* Of a refusal of ours we know more than the peer was told. */
+static const char *
+flow_text(const struct flow *f, const struct mux_relay_end *end)
+{
+	return f->detail != NULL ? f->detail : end->text;
+}
+
 /* " (connect failed: Connection refused)", or nothing. */
 static void
 reason(const struct flow *f, const struct mux_relay_end *end, char *buf,
     size_t size)
 {
+	const char *text = flow_text(f, end);
 	const char *name = mux_code_name(end->code);
 	char number[16];
 
@@ -68,8 +77,10 @@ reason(const struct flow *f, const struct mux_relay_end *end, char *buf,
 		snprintf(number, sizeof(number), "code %" PRIu32, end->code);
 		name = number;
 	}
+	if (strcmp(text, name) == 0)
+		text = "";
 	snprintf(buf, size, " (%s%s%s%s%s%s%s)", name,
-	    end->text[0] != '\0' ? ": " : "", end->text,
+	    text[0] != '\0' ? ": " : "", text,
 	    f->dialled != NULL && f->rule != NULL ? "; dialled " : "",
 	    f->dialled != NULL && f->rule != NULL ? f->dialled : "",
 	    f->rule != NULL ? "; rule: " : "",
@@ -92,7 +103,7 @@ flow_say_end(const struct flow *f, enum say_level level,
 		{ "there", NULL, there }, { "back", NULL, back },
 		{ "duration_ns", NULL, end->duration },
 		{ "how", end->how, 0 }, { "by", by, 0 },
-		{ "code", NULL, end->code }, { "reason", end->text, 0 }
+		{ "code", NULL, end->code }, { "reason", flow_text(f, end), 0 }
 	};
 	char why[512];
 

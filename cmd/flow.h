@@ -27,6 +27,7 @@ struct flow {
 	const char *target;	/* as asked */
 	char *dialled;		/* serve: the last address tried, or NULL */
 	char *rule;		/* serve: what kept us from it, or NULL */
+	char *detail;		/* serve: what the peer is not told, or NULL */
 	const char *phase;	/* why nothing happens yet; static, or NULL */
 	uint64_t conn;		/* number of the connection */
 	uint64_t since;		/* ns on the loop's clock */

@@ -33,18 +33,22 @@ inout_status(const struct mux_relay_end *end)
 void
 inout_ended(struct inout *s, const struct mux_relay_end *end)
 {
-	const char *name = mux_code_name(end->code);
+	const char *name = mux_code_name(end->code), *text = end->text;
 	int status = inout_status(end);
+
+	if (name == NULL)
+		name = "code of the application";
+	else if (strcmp(name, text) == 0)
+		text = "";
 
 	if (status == CMD_LOST)
 		return;
 	if (status == CMD_USAGE)
 		say(SAY_ERROR, "standard input or output: %s",
-		    end->text[0] != '\0' ? end->text : name);
+		    text[0] != '\0' ? text : name);
 	else if (status == CMD_FAIL || status == CMD_REFUSED)
 		say(SAY_ERROR, "target %s: %s: %s%s%s", s->target, end->how,
-		    name != NULL ? name : "code of the application",
-		    end->text[0] != '\0' ? ": " : "", end->text);
+		    name, text[0] != '\0' ? ": " : "", text);
 	s->over(status, s->arg);
 }
 

@@ -4,7 +4,8 @@
  *
  * Invariant: strangers cost little.  At most MAX_WAITING connections are
  * without a HELLO; the next one takes the place of the oldest, which had the
- * most time to speak, so that a flood of silent ones keeps nobody out.
+ * most time to speak, so that a flood of silent ones keeps nobody out.  Those
+ * with one have memory of their own, so there is a limit to their number.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct peer {
 
 /* One for each thing that strangers can make us say. */
 static struct say_gate refused_gate = SAY_GATE(5, 2000);
+static struct say_gate full_gate = SAY_GATE(1, 10000);
 static struct say_gate evicted_gate = SAY_GATE(1, 10000);
 static struct say_gate silent_gate = SAY_GATE(20, 500);
 static struct say_gate ended_gate = SAY_GATE(200, 10);
@@ -87,6 +89,13 @@ on_ready(struct mux_conn *c, void *arg)
 	if (peers_full(all)) {
 		mux_conn_abort(c, MUX_REFUSED,
 		    "no more connections (--once or --max-conns)");
+		return;
+	}
+	if (all->n >= all->max_clients) {
+		say_gated(&full_gate, SAY_WARN, "%zu connections are there "
+		    "(--max-clients): refused one from %s", all->n, p->who);
+		mux_conn_abort(c, MUX_REFUSED,
+		    "too many connections (--max-clients)");
 		return;
 	}
 	peer_unlink(p);

@@ -26,6 +26,7 @@ struct peers {
 	struct reach *reach;
 	const struct uids *uids;	/* who may connect */
 	uint64_t max_conns;	/* that may come to a HELLO; 0 = no limit */
+	uint64_t max_clients;	/* of them at once */
 	/* One came to its HELLO or ended. */
 	void (*changed)(void *arg);
 	void *arg;

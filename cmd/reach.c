@@ -136,18 +136,23 @@ is_shortage(int err)
 	    err == ENOBUFS;
 }
 
+/* Addresses behind a name, of ours or of the network's, are told to nobody:
+ * they stay in the log. */
 static void
 refuse_dial(struct job *job, const struct mux_why *why)
 {
 	struct mux_relay *relay = job->flow.relay;
+	const char *text = why->err != 0 ? strerror(why->err) :
+	    "its address was not found";
 
-	if (job->n_denied > 0 && job->n_allowed == 0)
+	if (job->n_denied > 0 && job->n_allowed == 0) {
 		mux_relay_refuse(relay, MUX_NOT_PERMITTED,
 		    "this target is not allowed");
-	else if (is_shortage(why->err))
-		mux_relay_refuse(relay, MUX_REFUSED, why->text);
-	else
-		mux_relay_refuse(relay, MUX_CONNECT_FAILED, why->text);
+		return;
+	}
+	note(&job->flow.detail, why->text);
+	mux_relay_refuse(relay, is_shortage(why->err) ? MUX_REFUSED :
+	    MUX_CONNECT_FAILED, text);
 }
 
 static void

@@ -237,6 +237,7 @@ start_rooms(struct serve *s)
 	s->reach.ended = on_stream_ended;
 	s->peers.reach = &s->reach;
 	s->peers.max_conns = s->opts.once ? 1 : (uint64_t)s->opts.max_conns;
+	s->peers.max_clients = (uint64_t)s->opts.max_clients;
 	s->peers.changed = on_changed;
 	s->doors.warn = targets_any(s->targets);
 	s->doors.accept = on_accept;
@@ -244,6 +245,14 @@ start_rooms(struct serve *s)
 	if (stop_new(s->loop, &so, &stop_ops, s, &s->stop, &why) != 0)
 		return say_exit(CMD_USAGE, "%s", why.text);
 	return 0;
+}
+
+/* Nobody starts it for that. */
+static void
+warn_useless(const struct serve *s)
+{
+	if (!targets_any(s->targets))
+		say(SAY_WARN, "no targets: nothing can be reached (see -T)");
 }
 
 static int
@@ -254,6 +263,7 @@ serve_run(struct serve *s)
 	proc_raise_nofile();
 	if (mux_loop_new(&s->loop) != 0)
 		return say_exit(CMD_USAGE, "start-up: %s", strerror(errno));
+	warn_useless(s);
 	if ((r = start_rooms(s)) != 0 ||
 	    (r = doors_open(&s->doors, s->command != NULL)) != 0 ||
 	    (r = life_ready()) != -1 || (r = start_command(s)) != 0)

@@ -17,8 +17,8 @@ struct serve_opts {
 	struct opt_list listen, names, rules;
 	const char *allow_uid;
 	uint64_t max_frame, memory;
-	int64_t max_streams, max_conns;
-	uint64_t connect_timeout, grace, idle_exit;
+	int64_t max_streams, max_conns, max_clients;
+	uint64_t connect_timeout, keepalive, grace, idle_exit;
 	bool once;
 };
 

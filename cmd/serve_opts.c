@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "conf.h"
 #include "out.h"
 #include "serve.h"
 #include "targets.h"
@@ -46,6 +47,12 @@ const struct opt serve_opts_table[] = {
 	{ "memory", 0, OPT_SIZE, "SIZE",
 	    "what slow targets may hold back (64M)",
 	    S(memory), .min = 8192, .max = INT64_MAX },
+	{ "keepalive", 0, OPT_DURATION, "D",
+	    "ask a silent peer after D, three times (30s)", S(keepalive) },
+
+	OPT_HEADING("Limits of all"),
+	{ "max-clients", 0, OPT_NUMBER, "N", "connections at once (256)",
+	    S(max_clients), .min = 1, .max = INT_MAX },
 
 	OPT_HEADING("End"),
 	{ "once", 0, OPT_FLAG, NULL, "end after one connection", S(once) },
@@ -63,6 +70,8 @@ serve_opts_init(struct serve_opts *o)
 {
 	*o = (struct serve_opts){
 		.max_streams = 256,
+		.max_clients = 256,
+		.keepalive = OPT_UNSET,
 		.connect_timeout = UINT64_C(10000000000),
 		.grace = UINT64_C(5000000000)
 	};
@@ -129,31 +138,17 @@ serve_opts_addr(const char *word, const char *where, struct mux_addr **out)
 	return 0;
 }
 
-static const struct mux_session_ops no_ops = { .size = sizeof(no_ops) };
-
 int
 serve_opts_config(const struct serve_opts *o, struct mux_config *cfg)
 {
-	struct mux_session *probe;
-	int err;
-
 	*cfg = (struct mux_config){ .size = sizeof(*cfg) };
 	cfg->agent = "muxctl/" MUX_VERSION;
 	cfg->max_frame = (uint32_t)o->max_frame;
 	cfg->max_streams = (uint32_t)o->max_streams;
 	cfg->max_open = MUX_NONE;
 	cfg->memory = o->memory;
-	/* Whether the windows fit into the memory is the session's sum. */
-	err = mux_session_new(cfg, &no_ops, NULL, 0, &probe);
-	if (err == 0) {
-		mux_session_free(probe);
-		return 0;
-	}
-	if (err != MUX_E_INVAL)
-		return say_exit(CMD_USAGE, "%s", mux_strerror(err));
-	return say_exit(CMD_USAGE, "--memory is too small for --max-streams "
-	    "%jd: expected at least 8K for each, and 512K",
-	    (intmax_t)o->max_streams);
+	cfg->keepalive = conf_duration(o->keepalive);
+	return conf_check(cfg, (uint64_t)o->max_streams);
 }
 
 static int

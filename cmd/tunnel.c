@@ -105,8 +105,10 @@ on_timeout(struct mux_timer *timer, void *arg)
 	struct tunnel *t = arg;
 
 	(void)timer;
-	t->status = say_exit(CMD_TIMEOUT, "no end within --timeout "
-	    "(-t 0: no limit)");
+	t->status = say_exit(CMD_TIMEOUT, "%s: %s within the %.6g s of "
+	    "--timeout (-t 0: no limit)", mux_addr_str(t->addr),
+	    t->ready ? "no end" : "not ready",
+	    (double)t->com.timeout / 1e9);
 	mux_loop_stop(t->loop, t->status);
 }
 

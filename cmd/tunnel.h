@@ -16,7 +16,7 @@ struct tunnel_opts {
 	struct opt_list local;
 	const char *stdio;	/* -W */
 	const char *allow_uid;
-	uint64_t connect_timeout, grace, idle_exit, memory;
+	uint64_t connect_timeout, keepalive, grace, idle_exit, memory;
 	int64_t max_streams;
 	bool exit_on_failure;
 };

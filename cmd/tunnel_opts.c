@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "conf.h"
 #include "life.h"
 #include "locals.h"
 #include "tunnel.h"
@@ -28,7 +29,7 @@ const struct opt tunnel_opts_table[] = {
 
 	OPT_HEADING("Limits"),
 	{ "connect-timeout", 0, OPT_DURATION, "D",
-	    "give the server D to take the connection (10s)",
+	    "give the server D to take the connection, and D to answer (10s)",
 	    S(connect_timeout) },
 	{ "max-streams", 0, OPT_NUMBER, "N",
 	    "local connections at once (256; the server has a limit too)",
@@ -36,6 +37,9 @@ const struct opt tunnel_opts_table[] = {
 	{ "memory", 0, OPT_SIZE, "SIZE",
 	    "what slow local readers may hold back (64M)",
 	    S(memory), .min = 8192, .max = INT64_MAX },
+	{ "keepalive", 0, OPT_DURATION, "D",
+	    "ask a silent server after D, three times (30s)",
+	    S(keepalive) },
 
 	OPT_HEADING("End"),
 	{ "exit-on-forward-failure", 0, OPT_FLAG, NULL,
@@ -53,6 +57,7 @@ tunnel_opts_init(struct tunnel_opts *o)
 {
 	*o = (struct tunnel_opts){
 		.max_streams = 256,
+		.keepalive = OPT_UNSET,
 		.connect_timeout = UINT64_C(10000000000),
 		.grace = UINT64_C(5000000000),
 		.exit_on_failure = true
@@ -85,14 +90,9 @@ tunnel_opts_check(const struct tunnel_opts *o, const struct opt_rest *rest,
 	return 0;
 }
 
-static const struct mux_session_ops no_ops = { .size = sizeof(no_ops) };
-
 int
 tunnel_opts_config(const struct tunnel_opts *o, struct mux_config *cfg)
 {
-	struct mux_session *probe;
-	int err;
-
 	*cfg = (struct mux_config){ .size = sizeof(*cfg) };
 	cfg->initiator = true;
 	cfg->agent = "muxctl/" MUX_VERSION;
@@ -101,19 +101,9 @@ tunnel_opts_config(const struct tunnel_opts *o, struct mux_config *cfg)
 	cfg->max_calls = MUX_NONE;
 	cfg->max_open = (uint32_t)o->max_streams;
 	cfg->memory = o->memory;
-	if (o->connect_timeout != 0 &&
-	    o->connect_timeout < UINT64_C(5000000000))
-		cfg->handshake = o->connect_timeout;
-	/* Whether the windows fit into the memory is the session's sum. */
-	err = mux_session_new(cfg, &no_ops, NULL, 0, &probe);
-	if (err == 0) {
-		mux_session_free(probe);
-		return 0;
-	}
-	if (err != MUX_E_INVAL)
-		return say_exit(CMD_USAGE, "%s", mux_strerror(err));
-	return say_exit(CMD_USAGE, "--memory is too small for --max-streams "
-	    "%jd: expected at least 8K for each", (intmax_t)o->max_streams);
+	cfg->handshake = conf_duration(o->connect_timeout);
+	cfg->keepalive = conf_duration(o->keepalive);
+	return conf_check(cfg, (uint64_t)o->max_streams);
 }
 
 int
@@ -167,9 +157,13 @@ tunnel_opts_target(const char *word, char **target)
 {
 	struct mux_addr *unused;
 	struct mux_why why;
-	char *plain = unbracket(word), *spec = NULL;
+	char *plain, *spec = NULL;
+	size_t skip;
 	int err;
 
+	if (word[0] == '\0')
+		return say_exit(CMD_USAGE, "-W: expected a target");
+	plain = unbracket(word);
 	/* The same words as behind the = of -L, by the same grammar. */
 	if (plain == NULL || asprintf(&spec, "0=%s", plain) < 0) {
 		free(plain);
@@ -177,9 +171,13 @@ tunnel_opts_target(const char *word, char **target)
 	}
 	free(plain);
 	err = mux_spec_parse(spec, &unused, target, &why);
+	/* What the user did not write is not what is wrong. */
+	skip = strlen(spec) + strlen(": ");
+	if (err != 0 && strncmp(why.text, spec, skip - 2) != 0)
+		skip = 0;
 	free(spec);
 	if (err != 0)
-		return say_exit(CMD_USAGE, "-W: %s", why.text);
+		return say_exit(CMD_USAGE, "-W: %s", why.text + skip);
 	mux_addr_free(unused);
 	return 0;
 }

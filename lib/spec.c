@@ -138,6 +138,18 @@ map_parts(char **part, size_t n, struct words *w)
 	return true;
 }
 
+/* ssh has no names of targets, and who is used to it writes one so. */
+static int
+no_form(char **part, size_t n, const char *spec, struct mux_why *why)
+{
+	if (n == 2 && is_port(part[0]) && *part[1] != '\0' &&
+	    chars_plain(part[1], "_.-"))
+		return why_word(why, spec, "expected PORT:HOST:PORT, or "
+		    "%.60s=%.60s if %.60s is the name of a target", part[0],
+		    part[1], part[1]);
+	return why_word(why, spec, "expected " FORMS);
+}
+
 /* Into two words; what *w got by then is the caller's to free. */
 static int
 cut_spec(char *s, struct words *w, const char *spec, struct mux_why *why)
@@ -154,7 +166,7 @@ cut_spec(char *s, struct words *w, const char *spec, struct mux_why *why)
 	} else {
 		n = cut_parts(s, part);
 		if (!map_parts(part, n, w))
-			return why_word(why, spec, "expected " FORMS);
+			return no_form(part, n, spec, why);
 	}
 	return w->listen != NULL && w->target != NULL ? 0 : why_nomem(why);
 }

@@ -251,7 +251,7 @@ as_nobody() {	# VERB OPTION...
 
 @test "sd_notify: READY=1 when ready, STOPPING=1 when it drains" {
 	spawn note python3 "$NET" notify "$PWD/note.sock" "$MUXCTL" serve \
-	    -l unix:up.sock --die-with $$
+	    -q -l unix:up.sock --die-with $$
 	await says note READY=1
 	[ -S up.sock ]
 	kill "$(head -n 1 note)"
@@ -276,7 +276,8 @@ as_nobody() {	# VERB OPTION...
 }
 
 @test "--background leaves no descriptor behind" {
-	out=$(muxctl serve -l unix:up.sock --background=serve.pid 2>&1 9>nine)
+	out=$(muxctl serve -q -l unix:up.sock --background=serve.pid \
+	    2>&1 9>nine)
 	[ "$out" = "" ]
 	run ls -l "/proc/$(cat serve.pid)/fd"
 	[[ $output != *nine* ]]
@@ -481,7 +482,7 @@ as_nobody() {	# VERB OPTION...
 }
 
 @test "-- CMD: gets descriptors 0 to 2 and default signals" {
-	run bash -c 'trap "" INT HUP; exec "$@"' x "$MUXCTL" serve -- \
+	run bash -c 'trap "" INT HUP; exec "$@"' x "$MUXCTL" serve -q -- \
 	    sh -c 'echo /proc/self/fd/*; grep SigIgn: /proc/self/status' 9>nine
 	[ "$status" -eq 0 ]
 	# 3 is what the shell reads the directory through.
@@ -619,6 +620,59 @@ as_nobody() {	# VERB OPTION...
 	said 125 "--max-streams"
 	run muxctl serve --memory lots
 	said 125 "lots"
+}
+
+@test "--memory: what is said to be enough is, and no less is" {
+	for n in 1 10 100 5000; do
+		run muxctl serve --max-streams "$n" --memory 8192 -- true
+		said 125 "too small for --max-streams $n: expected "
+		[[ $output =~ expected\ ([0-9]+)K\ or ]]
+		enough=${BASH_REMATCH[1]}
+		run muxctl serve --max-streams "$n" --memory "${enough}K" \
+		    -- true
+		[ "$status" -eq 0 ]
+		run muxctl serve --max-streams "$n" --memory $((enough - 1))K \
+		    -- true
+		[ "$status" -eq 125 ]
+	done
+}
+
+@test "--max-clients: the next one is refused, told why, and logged once" {
+	serve -T t=exec:cat --max-clients 2
+	for i in 1 2; do
+		spawn "client.$i" muxctl tunnel -a unix:up.sock -L 0=t \
+		    --print-addr
+		await test -s "client.$i"
+	done
+	for _ in 3 4; do
+		run muxctl tunnel -a unix:up.sock -L 0=t
+		said 255 "too many connections (--max-clients)"
+	done
+	[ "$(grep -c "2 connections are there" serve.log)" -eq 1 ]
+	kill "$PID"
+	exits 0 "$PID"
+	await eval '[ "$(echo hello | "$MUXCTL" tunnel -a unix:up.sock \
+	    -W t)" = hello ]'
+	run muxctl serve --max-clients 0
+	said 125 "--max-clients"
+}
+
+@test "without targets nothing can be reached, and it says so" {
+	run muxctl serve -- true
+	said 0 "no targets: nothing can be reached (see -T)"
+	run muxctl serve --allow-target 'tcp:127.0.0.1:*' -- true
+	said 0 ""
+	[ "$output" = "" ]
+}
+
+@test "--keepalive: a peer that is frozen is noticed" {
+	serve -T t=exec:cat --keepalive 100ms
+	spawn tun muxctl tunnel -a unix:up.sock -L 0=t --print-addr=addr
+	await test -s addr
+	kill -STOP "$PID"
+	await says serve.log "keepalive: the peer is silent"
+	kill -CONT "$PID"
+	exits 255 "$PID"
 }
 
 @test "--max-streams is what the peer is told" {

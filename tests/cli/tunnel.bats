@@ -68,6 +68,8 @@ answers() {	# ADDR
 		run muxctl tunnel -a unix:up.sock -L "$spec"
 		said 125 "-L"
 	done
+	run muxctl tunnel -L 5432:db
+	said 125 "expected PORT:HOST:PORT, or 5432=db if db is the name of"
 	run muxctl tunnel -a unix:up.sock
 	said 125 "expected -L SPEC or -W TARGET"
 	run muxctl tunnel -L 0=t -W t
@@ -150,6 +152,33 @@ answers() {	# ADDR
 	await says tunnel.log "-> nope: .* refused by the peer (not permitted"
 	await says serve.log "tcp:127.0.0.1:1; rule: no rule allows it"
 	await says serve.log "no target of this name"
+}
+
+@test "a peer is told why a target failed, not where it is" {
+	serve -T t=tcp:127.0.0.1:1 -T n=tcp:no-such-host.invalid:1 \
+	    -T x=exec:./no-such-program
+	run muxctl tunnel -a unix:up.sock -W t </dev/null
+	said 1 "connect failed: Connection refused"
+	[[ $output != *127.0.0.1* ]]
+	run muxctl tunnel -a unix:up.sock -W n </dev/null
+	said 1 "connect failed: its address was not found"
+	[[ $output != *invalid* ]]
+	run muxctl tunnel -a unix:up.sock -W x </dev/null
+	said 1 "No such file or directory"
+	[[ $output != *no-such-program* ]]
+	await says serve.log "-> t: .*connect tcp:127.0.0.1:1: Connection ref"
+	says serve.log "-> n: .*connect tcp:no-such-host.invalid:1"
+	says serve.log "-> x: .*no-such-program"
+}
+
+@test "--keepalive: a server that is frozen is noticed" {
+	serve -T t=exec:cat
+	spawn tun muxctl tunnel -a unix:up.sock -L 0=t --keepalive 100ms \
+	    --print-addr=addr
+	await test -s addr
+	kill -STOP "$(cat serve.pid)"
+	exits 255 "$PID"
+	says tun "keepalive: the peer is silent"
 }
 
 @test "a target that nobody listens on: refused, with the errno" {
@@ -291,9 +320,9 @@ answers() {	# ADDR
 	run muxctl tunnel -W t --print-addr
 	said 125 "--print-addr"
 	run muxctl tunnel -a unix:up.sock -W ""
-	said 125 "-W"
+	said 125 "-W: expected a target"
 	run muxctl tunnel -a unix:up.sock -W unix:relative
-	said 125 "-W"
+	said 125 "-W: unix:relative: a target needs"
 }
 
 # ---- the connection ----
@@ -306,6 +335,10 @@ answers() {	# ADDR
 	said 255 "connect tcp:127.0.0.1:1: Connection refused (is the"
 	run muxctl tunnel -L 0=t
 	said 255 "run/muxctl/default.sock"
+	[[ $output == *"(is the server running? try --wait=5s, or -a ADDR"* ]]
+	echo precious >file
+	run muxctl tunnel -a unix:file -L 0=t
+	said 255 "connect unix:file: not a socket"
 	run muxctl tunnel -a exec:./no-such-program -L 0=t
 	said 255 "no-such-program"
 }
@@ -466,7 +499,10 @@ answers() {	# ADDR
 @test "-t: the whole takes no longer: 124; 0 is no limit" {
 	up hold
 	run muxctl tunnel -a unix:up.sock -L 0=t -t 100ms
-	said 124 "--timeout"
+	said 124 "unix:up.sock: no end within the 0.1 s of --timeout (-t 0"
+	target mute
+	run muxctl tunnel -a tcp:127.0.0.1:"$PORT" -L 0=t -t 100ms
+	said 124 "tcp:127.0.0.1:$PORT: not ready within the 0.1 s"
 	MUXCTL_TIMEOUT=100ms run muxctl tunnel -a unix:up.sock -W t <&"$NEVER"
 	said 124 "--timeout"
 	MUXCTL_TIMEOUT=100ms run muxctl tunnel -a unix:up.sock -W nope -t 0 \
