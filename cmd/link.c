@@ -174,8 +174,13 @@ on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 		kids_add(l->loop, &l->kids, ends->child, NULL);
 	hear(l);
 	err = mux_conn_new(l->loop, ends, l->cfg, &l->heard, l, &l->conn);
-	if (err == 0)
+	if (err == 0) {
+		/* Then there is no HELLO to be waited for. */
+		if (mux_session_mode(mux_conn_session(l->conn)) ==
+		    MUX_MODE_LEGACY)
+			on_ready(l->conn, l);
 		return;
+	}
 	mux_ends_close(ends, true);
 	snprintf(none.text, sizeof(none.text), "%.300s: %s",
 	    mux_addr_str(l->addr), mux_strerror(err));
