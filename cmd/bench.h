@@ -26,7 +26,7 @@ struct bench_result {
 	uint64_t parallel, rate;	/* as asked for; rate 0 = as it goes */
 	uint64_t elapsed;		/* first call to last answer */
 	uint64_t bytes_out, bytes_in;	/* of bodies */
-	struct hist times;		/* of each call that was sent */
+	struct hist times;		/* of those with an answer or late */
 };
 
 /* The figures with names. */

@@ -21,6 +21,8 @@ const struct verb verb_call = {
 	.name = "call",
 	.main = cmd_call,
 	.synopsis = "call [-a ADDR] [OPTION]... [--] METHOD [ARG]... [-]\n"
+	    "call [-a ADDR] --bench N [-P N] [--rate N] [--fail-if EXPR] "
+	    "METHOD [ARG]...\n"
 	    "call [-a ADDR] --list | --describe METHOD",
 	.about = "call a method of a server",
 	.opts = call_opts_table,
@@ -45,6 +47,26 @@ call_is_legacy(const struct call *c)
 {
 	return mux_session_mode(mux_conn_session(call_conn(c))) ==
 	    MUX_MODE_LEGACY;
+}
+
+int
+call_check_legacy(const struct call *c)
+{
+	const struct call_opts *opts = &c->opts;
+	const char *addr = mux_addr_str(c->addr);
+
+	if (!call_is_legacy(c))
+		return 0;
+	if (opts->list || opts->describe != NULL)
+		return say_exit(CMD_REFUSED, "%s speaks the plain protocol, "
+		    "which has no methods", addr);
+	if (opts->n_args > 0)
+		return say_exit(CMD_USAGE, "%s: %s speaks the plain protocol, "
+		    "which has no arguments", opts->method, addr);
+	say(SAY_INFO, "%s: %s speaks the plain protocol: the method%s not "
+	    "sent", opts->method, addr, opts->meta.n > 0 ?
+	    " and the metadata are" : " is");
+	return 0;
 }
 
 void
@@ -204,7 +226,8 @@ call_read(struct call *c, int argc, char **argv)
 		return r;
 	if ((r = call_opts_read(c, &rest)) != 0)
 		return r;
-	c->mode = c->opts.oneway ? &call_oneway : &call_one;
+	c->mode = c->opts.bench != 0 ? &call_bench :
+	    c->opts.oneway ? &call_oneway : &call_one;
 	if ((r = c->mode->check(c)) != 0 ||
 	    (r = carrier_addr(&c->com, &c->addr)) != 0)
 		return r;

@@ -38,6 +38,11 @@ struct call_opts {
 	uint64_t connect_timeout;	/* ns; 0 = none */
 	int64_t retry;			/* attempts more than one */
 	bool idempotent, oneway, legacy, require_hello;
+	/* Many of them. */
+	int64_t bench;			/* how many; 0 = no --bench */
+	int64_t parallel;		/* -P */
+	int64_t rate;			/* per second; 0 = as it goes */
+	const char *fail_if;
 	/* What becomes of the answer. */
 	const char *output;		/* -o; NULL = stdout */
 	const char *stderr_word;	/* --stderr, and what it means: */
@@ -77,6 +82,7 @@ struct call_mode {
 };
 
 extern const struct call_mode call_one, call_oneway;	/* one.c */
+extern const struct call_mode call_bench;		/* bench.c */
 
 struct call {
 	struct call_opts opts;
@@ -126,6 +132,8 @@ void call_meta_free(struct call_meta *);
 void call_connect(struct call *);
 struct mux_conn *call_conn(const struct call *);	/* NULL: none */
 bool call_is_legacy(const struct call *);
+/* If so: what cannot be said to such a server; 0, or an exit status, said. */
+int call_check_legacy(const struct call *);
 /* "METHOD: sentence" on stderr, as for every call that did not end by itself.
  * `method` may be NULL: that of the options. */
 void call_say(const struct call *, const char *method,

@@ -51,6 +51,20 @@ const struct opt call_opts_table[] = {
 	    "return when it is sent; what comes of it is thrown away",
 	    S(oneway)) },
 
+	OPT_HEADING("Many calls"),
+	{ OPT_ROW("parallel", 'P', OPT_NUMBER, "N",
+	    "calls on their way at once (1)", S(parallel)),
+	    .min = 1, .max = 65536 },
+	{ OPT_ROW("bench", 0, OPT_NUMBER, "N",
+	    "make the call N times and tell how long they took", S(bench)),
+	    .min = 1, .max = INT64_C(1000000000000) },
+	{ OPT_ROW("rate", 0, OPT_NUMBER, "N",
+	    "bench: begin N calls per second (as fast as answers come)",
+	    S(rate)), .min = 1, .max = 1000000000 },
+	{ OPT_ROW("fail-if", 0, OPT_STRING, "EXPR",
+	    "bench: exit 1 if true: p99>5ms, errors>0, rate<1000, ...",
+	    S(fail_if)) },
+
 	OPT_HEADING("How"),
 	{ OPT_ROW("connect-timeout", 0, OPT_DURATION, "D",
 	    "give the server D to take the connection (10s)",
@@ -74,6 +88,7 @@ call_opts_init(struct call_opts *o)
 	*o = (struct call_opts){
 		.connect_timeout = CONNECT_NS,
 		.priority = -1,
+		.parallel = 1,
 		.status_fd = -1
 	};
 	STAILQ_INIT(&o->data.head);
@@ -154,6 +169,9 @@ call_opts_read(struct call *c, const struct opt_rest *rest)
 	if (o->data.n + (o->stream_stdin ? 1 : 0) > 1)
 		return say_exit(CMD_USAGE, "more than one body: expected one "
 		    "of -d, --data-raw and a last -");
+	if (o->bench == 0 && (o->rate != 0 || o->fail_if != NULL))
+		return say_exit(CMD_USAGE, "%s needs --bench",
+		    o->rate != 0 ? "--rate" : "--fail-if");
 	if (o->legacy && o->require_hello)
 		return say_exit(CMD_USAGE, "--legacy and --require-hello do "
 		    "not go together");

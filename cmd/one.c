@@ -265,25 +265,6 @@ static const struct sinks_ops sinks_ops = {
 
 /* ---- beginning ---- */
 
-/* What a server of the plain protocol cannot be told. */
-static int
-check_legacy(const struct one *o)
-{
-	const struct call_opts *opts = &o->c->opts;
-	const char *addr = mux_addr_str(o->c->addr);
-
-	if (opts->list || opts->describe != NULL)
-		return say_exit(CMD_REFUSED, "%s speaks the plain protocol, "
-		    "which has no methods", addr);
-	if (opts->n_args > 0)
-		return say_exit(CMD_USAGE, "%s: %s speaks the plain protocol, "
-		    "which has no arguments", opts->method, addr);
-	say(SAY_INFO, "%s: %s speaks the plain protocol: the method%s not "
-	    "sent", opts->method, addr, opts->meta.n > 0 ?
-	    " and the metadata are" : " is");
-	return 0;
-}
-
 /* Why a call could not even be begun. */
 static void
 one_refused(struct one *o, int err)
@@ -335,7 +316,7 @@ one_prepare(struct one *o)
 	struct call *c = o->c;
 	int r = 0;
 
-	if (call_is_legacy(c) && (r = check_legacy(o)) != 0)
+	if ((r = call_check_legacy(c)) != 0)
 		return r;
 	if (!o->opened)
 		r = sinks_open(&o->sinks, c->loop, &c->opts, &sinks_ops, o);
