@@ -9,9 +9,9 @@
 
 #include "call.h"
 
-#define NONE	UINT8_MAX	/* there is no such step */
+#define NONE	CALL_NO_STEP
 
-static const uint8_t next[CALL_STATES][CALL_EVENTS] = {
+const uint8_t call_next[CALL_STATES][CALL_EVENTS] = {
 	/*			SEND		CANCEL
 	 *	ANSWER		GIVE_UP		TAKE */
 	[CALL_IDLE] = {		CALL_SENT,	NONE,
@@ -32,17 +32,6 @@ static const uint8_t next[CALL_STATES][CALL_EVENTS] = {
 		NONE,		NONE,		NONE },
 };
 
-bool
-call_step(uint8_t *state, enum call_event ev)
-{
-	uint8_t to = next[*state][ev];
-
-	if (to == NONE)
-		return false;
-	*state = to;
-	return true;
-}
-
 const char *
 call_state_name(uint8_t state)
 {
@@ -53,23 +42,12 @@ call_state_name(uint8_t state)
 	return names[state];
 }
 
-void
-blob_release(struct blob *b)
-{
-	free(b->heap);
-	blob_init(b);
-}
-
 uint8_t *
-blob_more(struct blob *b, size_t n)
+blob_grow(struct blob *b, size_t n)
 {
 	size_t need = b->len + n, cap;
 	uint8_t *heap;
 
-	if (b->heap == NULL && need <= sizeof(b->in))
-		return b->in + b->len;
-	if (b->heap != NULL && need <= b->cap)
-		return b->heap + b->len;
 	cap = need < 2 * b->cap ? 2 * b->cap : need;
 	if ((heap = realloc(b->heap, cap)) == NULL)
 		return NULL;

@@ -12,6 +12,8 @@
 #ifndef MUX_CALL_H
 #define MUX_CALL_H
 
+#include <stdlib.h>
+
 #include "ext.h"
 #include "stream.h"
 #include "timers.h"
@@ -31,8 +33,21 @@ enum call_event {
 	CALL_EVENTS
 };
 
+#define CALL_NO_STEP	UINT8_MAX
+extern const uint8_t call_next[CALL_STATES][CALL_EVENTS];
+
 /* False, and nothing happens, where the table has no such step. */
-bool call_step(uint8_t *state, enum call_event ev);
+static inline bool
+call_step(uint8_t *state, enum call_event ev)
+{
+	uint8_t to = call_next[*state][ev];
+
+	if (to == CALL_NO_STEP)
+		return false;
+	*state = to;
+	return true;
+}
+
 const char *call_state_name(uint8_t state);
 
 /* Bytes that are small as a rule. */
@@ -55,9 +70,24 @@ blob_init(struct blob *b)
 	b->len = b->cap = 0;
 }
 
-void blob_release(struct blob *b);	/* empty again */
+static inline void
+blob_release(struct blob *b)		/* empty again */
+{
+	if (b->heap != NULL)
+		free(b->heap);
+	blob_init(b);
+}
+
+uint8_t *blob_grow(struct blob *b, size_t n);
+
 /* Room for n more bytes behind the others; NULL: no memory. */
-uint8_t *blob_more(struct blob *b, size_t n);
+static inline uint8_t *
+blob_more(struct blob *b, size_t n)
+{
+	size_t cap = b->heap != NULL ? b->cap : sizeof(b->in);
+
+	return b->len + n <= cap ? blob_bytes(b) + b->len : blob_grow(b, n);
+}
 
 struct mux_call {
 	struct mux_stream st;	/* first: a call is a stream to the engine */
@@ -106,8 +136,9 @@ uint32_t request_read(struct items *items, struct rd ext,
     void *arg);
 uint32_t answer_read(struct items *items, struct rd ext,
     struct mux_answer *a);
-/* Is it within the limits of mux(7) and of a peer that takes max_meta? */
-bool request_ok(const struct mux_request *q, size_t max_meta);
+/* Is it within the limits of mux(7) and of a peer that takes max_meta?  Then
+ * *room is what its tags take. */
+bool request_ok(const struct mux_request *q, size_t max_meta, size_t *room);
 bool answer_ok(const struct mux_answer *a, size_t max_meta);
 size_t request_room(const struct mux_request *q);
 void request_write(struct wr *w, const struct mux_request *q);

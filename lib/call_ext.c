@@ -226,7 +226,7 @@ meta_ok(const struct mux_meta *m, size_t n, size_t max)
 }
 
 bool
-request_ok(const struct mux_request *q, size_t max_meta)
+request_ok(const struct mux_request *q, size_t max_meta, size_t *room)
 {
 	size_t total = 0;
 
@@ -242,8 +242,9 @@ request_ok(const struct mux_request *q, size_t max_meta)
 			return false;
 		total += a->len;
 	}
+	*room = request_room(q);
 	return total <= ARG_BYTES &&
-	    request_room(q) <= min_size(max_meta + 4096, EXT_ROOM_MAX);
+	    *room <= min_size(max_meta + 4096, EXT_ROOM_MAX);
 }
 
 bool

@@ -74,28 +74,45 @@ out_ext(struct mux_call *c, uint8_t *p, struct frame *f)
 	c->ext_owed = false;
 }
 
-/* The last frame of a call's body, empty but for the block of an answer; an
- * S0 answer is this one frame. */
+static bool
+end_legacy(struct mux_session *s, struct mux_call *c)
+{
+	size_t n = c->given ? 0 : c->body.len;
+
+	if (!out_whole(s, c->st.id, FT_RESPONSE, &c->body))
+		return false;
+	s->collected -= n;
+	c->given = true;
+	return true;
+}
+
+/* The last frame of a call's body: what is left of one that was given whole,
+ * or nothing, and the block of an answer.  An S0 answer is this one frame. */
 bool
 out_call_end(struct mux_session *s, struct mux_call *c)
 {
 	struct frame f = { .id = c->st.id, .type = out_body_type(&c->st) };
-	size_t ext = c->ext_owed ? c->ext.len : 0, n;
+	size_t ext = c->ext_owed ? c->ext.len : 0;
+	size_t n = c->given ? c->body.len - c->body_off : 0;
 	uint8_t *p;
 
 	if (s->mode == MUX_MODE_LEGACY) {
-		n = c->given ? 0 : c->body.len;
-		if (!out_whole(s, c->st.id, FT_RESPONSE, &c->body))
+		if (!end_legacy(s, c))
 			return false;
-		s->collected -= n;
-		c->given = true;
 	} else {
-		if ((p = out_begin(s, ext)) == NULL)
+		if ((p = out_begin(s, ext + n)) == NULL)
 			return false;
 		out_ext(c, p, &f);
-		f.len = (uint32_t)ext;
+		if (n > 0) {
+			memcpy(p + ext, blob_bytes(&c->body) + c->body_off, n);
+			out_paid(s, &c->st, n);
+		}
+		c->body_off += n;
+		f.len = (uint32_t)(ext + n);
 		out_commit(s, p, &f, false);
 	}
+	c->st.ready = false;
+	stream_schedule(&c->st);
 	stream_set_send(&c->st, SEND_DONE);
 	if (c->st.kind == KIND_CALLEE)
 		call_sent(c);
@@ -130,9 +147,7 @@ request_is_out(struct mux_session *s, struct mux_call *c, size_t n, bool end)
 	struct mux_stream *st = &c->st;
 
 	s->stats.calls_made++;
-	credit_tx_use(&st->tx, n);
-	s->stats.bytes_out += n;
-	session_note_size(s, st, n);
+	out_paid(s, st, n);
 	st->deficit = -(int32_t)(n + FRAME_COST);
 	/* given up from within fill(): the answer must come all the same */
 	if (st->send == SEND_DONE)
@@ -162,6 +177,8 @@ out_request(struct mux_session *s, struct mux_call *c)
 	max = min_size(FIRST_BODY, ring_room(&s->out) - FRAME_HEADER - ext);
 	max = min_size(max, s->peer.max_frame - ext);
 	max = min_size(max, (size_t)credit_tx_left(&st->tx));
+	if (c->given)
+		max = min_size(max, c->body.len);
 	if ((p = out_begin(s, ext + max)) == NULL || !out_next_id(s, &f.id))
 		return false;
 	if (!out_named(s, st, f.id))

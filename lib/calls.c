@@ -300,7 +300,8 @@ mux_call_cancel(struct mux_call *c, uint32_t code)
 /* ---- the caller ---- */
 
 static int
-may_call(const struct mux_session *s, const struct mux_request *q)
+may_call(const struct mux_session *s, const struct mux_request *q,
+    size_t *room)
 {
 	if (s->err != 0 || s->draining || s->peer_draining)
 		return MUX_E_CLOSED;
@@ -314,8 +315,8 @@ may_call(const struct mux_session *s, const struct mux_request *q)
 			return MUX_E_INVAL;
 		return s->our_calls >= LEGACY_CALLS ? MUX_E_LIMIT : 0;
 	}
-	if (!request_ok(q, s->peer.max_meta) ||
-	    request_room(q) + 4 >= s->peer.max_frame)
+	if (!request_ok(q, s->peer.max_meta, room) ||
+	    *room + 4 >= s->peer.max_frame)
 		return MUX_E_INVAL;
 	/* the peer counts what is on the wire, we what takes our memory */
 	return s->our_calls >= s->peer.max_calls ||
@@ -336,15 +337,14 @@ give(struct blob *b, const void *p, size_t n)
 }
 
 static bool
-write_request(struct mux_call *c, const struct mux_request *q)
+write_request(struct mux_call *c, const struct mux_request *q, size_t room)
 {
-	size_t room = 4 + request_room(q);
-	uint8_t *p = blob_more(&c->ext, room);
+	uint8_t *p = blob_more(&c->ext, 4 + room);
 	struct wr w;
 
 	if (p == NULL)
 		return false;
-	wr_init(&w, p, room);
+	wr_init(&w, p, 4 + room);
 	ext_begin(&w);
 	request_write(&w, q);
 	ext_end(&w);
@@ -374,18 +374,19 @@ mux_call_open(struct mux_session *s, const struct mux_request *q,
     const struct mux_call_ops *ops, void *arg, struct mux_call **out)
 {
 	struct mux_call *c;
+	size_t room = 0;
 	int r;
 
 	if (q->size != sizeof(*q) || ops->size != sizeof(*ops))
 		return MUX_E_INVAL;
-	if ((r = may_call(s, q)) < 0)
+	if ((r = may_call(s, q, &room)) < 0)
 		return r;
 	if (!timer_room(s) || (c = call_new(s, false)) == NULL)
 		return MUX_E_NOMEM;
 	c->ops = ops;
 	c->arg = arg;
 	c->given = q->body != NULL || ops->fill == NULL;
-	if ((s->mode == MUX_MODE_EXTENDED && !write_request(c, q)) ||
+	if ((s->mode == MUX_MODE_EXTENDED && !write_request(c, q, room)) ||
 	    (c->given && !give(&c->body, q->body, q->body_len))) {
 		stream_kill(&c->st, 0, MUX_INTERNAL, NULL);
 		stream_settle(&c->st);

@@ -10,12 +10,6 @@
 
 #define GROW_SPAN	(20 * NS_PER_MS)	/* for paths that are faster */
 
-uint64_t
-credit_tx_left(const struct credit_tx *c)
-{
-	return c->limit - c->used;
-}
-
 bool
 credit_tx_grant(struct credit_tx *c, uint64_t n)
 {
@@ -23,13 +17,6 @@ credit_tx_grant(struct credit_tx *c, uint64_t n)
 		return false;
 	c->limit += n;
 	return true;
-}
-
-void
-credit_tx_use(struct credit_tx *c, uint64_t n)
-{
-	assert(n <= credit_tx_left(c));
-	c->used += n;
 }
 
 void
@@ -41,40 +28,6 @@ credit_rx_init(struct credit_rx *c, uint32_t window, uint64_t now)
 	c->epoch_at = now;
 	c->epoch_consumed = 0;
 	c->window = window;
-}
-
-uint64_t
-credit_rx_outstanding(const struct credit_rx *c)
-{
-	return c->granted - c->received;
-}
-
-uint64_t
-credit_rx_buffered(const struct credit_rx *c)
-{
-	return c->received - c->consumed;
-}
-
-uint64_t
-credit_rx_charge(const struct credit_rx *c)
-{
-	return c->granted - c->consumed;
-}
-
-bool
-credit_rx_receive(struct credit_rx *c, uint64_t n)
-{
-	if (n > credit_rx_outstanding(c))
-		return false;
-	c->received += n;
-	return true;
-}
-
-void
-credit_rx_consume(struct credit_rx *c, uint64_t n)
-{
-	assert(n <= credit_rx_buffered(c));
-	c->consumed += n;
 }
 
 /*

@@ -25,10 +25,21 @@ struct credit_tx {
 	uint64_t used;		/* all that was ever sent */
 };
 
-uint64_t credit_tx_left(const struct credit_tx *c);
+static inline uint64_t
+credit_tx_left(const struct credit_tx *c)
+{
+	return c->limit - c->used;
+}
+
 /* False, and nothing changed, if more than CREDIT_MAX would be left. */
 bool credit_tx_grant(struct credit_tx *c, uint64_t n);
-void credit_tx_use(struct credit_tx *c, uint64_t n);	/* n <= left */
+
+static inline void
+credit_tx_use(struct credit_tx *c, uint64_t n)
+{
+	assert(n <= credit_tx_left(c));
+	c->used += n;
+}
 
 struct credit_rx {
 	uint64_t granted, received, consumed;
@@ -38,12 +49,50 @@ struct credit_rx {
 };
 
 void credit_rx_init(struct credit_rx *c, uint32_t window, uint64_t now);
-uint64_t credit_rx_outstanding(const struct credit_rx *c);
-uint64_t credit_rx_buffered(const struct credit_rx *c);
-uint64_t credit_rx_charge(const struct credit_rx *c);
+
+static inline uint64_t
+credit_rx_outstanding(const struct credit_rx *c)
+{
+	return c->granted - c->received;
+}
+
+static inline uint64_t
+credit_rx_buffered(const struct credit_rx *c)
+{
+	return c->received - c->consumed;
+}
+
+static inline uint64_t
+credit_rx_charge(const struct credit_rx *c)
+{
+	return c->granted - c->consumed;
+}
+
 /* False, and nothing changed, if n is more than the outstanding credit. */
-bool credit_rx_receive(struct credit_rx *c, uint64_t n);
-void credit_rx_consume(struct credit_rx *c, uint64_t n);  /* n <= buffered */
+static inline bool
+credit_rx_receive(struct credit_rx *c, uint64_t n)
+{
+	if (n > credit_rx_outstanding(c))
+		return false;
+	c->received += n;
+	return true;
+}
+
+static inline void
+credit_rx_consume(struct credit_rx *c, uint64_t n)
+{
+	assert(n <= credit_rx_buffered(c));
+	c->consumed += n;
+}
+
+/* So little was consumed in all that there is nothing to tell, and no reason
+ * to grow. */
+static inline bool
+credit_rx_young(const struct credit_rx *c)
+{
+	return c->granted == c->window &&
+	    c->consumed < min_u64(c->window / 4, CREDIT_TELL);
+}
 
 /*
  * The grant that is worth a CREDIT frame now, or 0.  `cap` bounds the charge

@@ -24,26 +24,6 @@ ext_split(const uint8_t *p, size_t n, struct rd *ext, struct rd *rest)
 	return true;
 }
 
-bool
-ext_next(struct rd *ext, struct ext_item *item)
-{
-	uint16_t tag, len;
-	const uint8_t *value;
-
-	if (ext->bad || ext->n == 0)
-		return false;
-	tag = rd_u16(ext);
-	len = rd_u16(ext);
-	value = rd_bytes(ext, len);
-	if (ext->bad)
-		return false;
-	item->tag = (uint16_t)(tag & ~EXT_CRITICAL);
-	item->critical = (tag & EXT_CRITICAL) != 0;
-	item->value = value;
-	item->len = len;
-	return true;
-}
-
 /* u8 kind, u8 flags, u16 key length, key, value. */
 static uint32_t
 check_meta(const struct ext_item *it, unsigned n)

@@ -60,7 +60,25 @@ bool ext_split(const uint8_t *p, size_t n, struct rd *ext, struct rd *rest);
  * the fatal code. */
 uint32_t ext_check(struct rd ext);
 /* The next tag; false at the end, or with ext->bad when it is broken. */
-bool ext_next(struct rd *ext, struct ext_item *item);
+static inline bool
+ext_next(struct rd *ext, struct ext_item *item)
+{
+	uint16_t tag, len;
+	const uint8_t *value;
+
+	if (ext->bad || ext->n == 0)
+		return false;
+	tag = rd_u16(ext);
+	len = rd_u16(ext);
+	value = rd_bytes(ext, len);
+	if (ext->bad)
+		return false;
+	item->tag = (uint16_t)(tag & ~EXT_CRITICAL);
+	item->critical = (tag & EXT_CRITICAL) != 0;
+	item->value = value;
+	item->len = len;
+	return true;
+}
 
 /* A writing cursor over room that the caller has measured. */
 struct wr {

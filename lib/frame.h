@@ -7,7 +7,7 @@
 #ifndef MUX_FRAME_H
 #define MUX_FRAME_H
 
-#include "int.h"
+#include "bytes.h"
 
 #define FRAME_HEADER	14u
 #define FRAME_HARD_MAX	(16u * 1024u * 1024u)	/* S0-3; no mode has more */
@@ -119,11 +119,34 @@ struct frame {
 	uint8_t type, flags;
 };
 
-void frame_put(uint8_t out[FRAME_HEADER], const struct frame *f);
-void frame_get(const uint8_t in[FRAME_HEADER], struct frame *f);
+static inline void
+frame_put(uint8_t out[FRAME_HEADER], const struct frame *f)
+{
+	put_le32(out, f->len);
+	put_le64(out + 4, f->id);
+	out[12] = f->type;
+	out[13] = f->flags;
+}
+
+static inline void
+frame_get(const uint8_t in[FRAME_HEADER], struct frame *f)
+{
+	f->len = get_le32(in);
+	f->id = get_le64(in + 4);
+	f->type = in[12];
+	f->flags = in[13];
+}
+
+extern const struct frame_row frame_rows[FT_TYPES];
 
 /* The row of a type, or NULL where none is assigned. */
-const struct frame_row *frame_row(uint8_t type);
+static inline const struct frame_row *
+frame_row(uint8_t type)
+{
+	if (type >= FT_TYPES || frame_rows[type].name == NULL)
+		return NULL;
+	return &frame_rows[type];
+}
 
 /* Ids: which connection (upper 16 bits), which call or stream on it. */
 static inline uint16_t

@@ -45,12 +45,6 @@ ring_release(struct ring *r)
 	r->cap = r->off = r->len = 0;
 }
 
-size_t
-ring_room(const struct ring *r)
-{
-	return r->cap - r->len;
-}
-
 uint8_t *
 ring_reserve(struct ring *r, size_t n)
 {
@@ -63,13 +57,6 @@ ring_reserve(struct ring *r, size_t n)
 		r->off = START;
 	}
 	return r->buf + r->off + r->len;
-}
-
-void
-ring_commit(struct ring *r, size_t n)
-{
-	assert(n <= START + r->cap - r->off - r->len);
-	r->len += n;
 }
 
 const uint8_t *

@@ -22,7 +22,11 @@ int ring_init(struct ring *r, size_t cap);
 void ring_release(struct ring *r);
 
 /* How much ring_reserve could give now. */
-size_t ring_room(const struct ring *r);
+static inline size_t
+ring_room(const struct ring *r)
+{
+	return r->cap - r->len;
+}
 
 /*
  * n contiguous bytes of room behind the last byte, or NULL if there is less
@@ -31,7 +35,12 @@ size_t ring_room(const struct ring *r);
 uint8_t *ring_reserve(struct ring *r, size_t n);
 
 /* The first n of the reserved bytes now hold data. */
-void ring_commit(struct ring *r, size_t n);
+static inline void
+ring_commit(struct ring *r, size_t n)
+{
+	assert(n <= ring_room(r));
+	r->len += n;
+}
 
 /* The unsent bytes from `off` on; *n says how many.  Good until the next
  * ring_reserve, ring_drop or ring_release. */

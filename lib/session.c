@@ -258,10 +258,8 @@ session_leave(struct mux_session *s)
 }
 
 void
-session_wake(struct mux_session *s)
+session_call_wake(struct mux_session *s)
 {
-	if (s->woken)
-		return;
 	s->woken = true;
 	if (s->ops->wake != NULL)
 		s->ops->wake(s, s->arg);
@@ -615,24 +613,15 @@ session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
 }
 
 void
-session_tap(struct mux_session *s, bool out, const struct frame *f,
+session_call_tap(struct mux_session *s, bool out, const struct frame *f,
     const uint8_t *data, size_t off, size_t n)
 {
 	struct mux_tap tap;
 
-	if (s->ops->tap == NULL)
-		return;
 	tap = (struct mux_tap){ .out = out, .type = f->type,
 	    .flags = f->flags, .len = f->len, .id = f->id, .data = data,
 	    .off = off, .n = n, .now = s->now };
 	s->ops->tap(s, &tap, s->arg);
-}
-
-/* The initiator opens odd ids, the acceptor even ones. */
-bool
-session_ours(const struct mux_session *s, uint64_t id)
-{
-	return (id & 1) == (s->cfg.initiator ? 1 : 0);
 }
 
 uint32_t

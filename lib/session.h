@@ -135,7 +135,15 @@ struct mux_session {
 /* session.c */
 void session_enter(struct mux_session *s, uint64_t now);
 int session_leave(struct mux_session *s);
-void session_wake(struct mux_session *s);
+void session_call_wake(struct mux_session *s);
+
+static inline void
+session_wake(struct mux_session *s)
+{
+	if (!s->woken)
+		session_call_wake(s);
+}
+
 /* The link owes the peer LINK_* as well. */
 void session_owe(struct mux_session *s, uint8_t what);
 /* The session is over; the first cause wins.  With a code other than 0 a
@@ -156,9 +164,24 @@ void session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
     uint8_t type, bool end);
 void session_agree(struct mux_session *s, const struct hello *peer);
 void session_established(struct mux_session *s, enum mux_mode mode);
-void session_tap(struct mux_session *s, bool out, const struct frame *f,
+void session_call_tap(struct mux_session *s, bool out, const struct frame *f,
     const uint8_t *data, size_t off, size_t n);
-bool session_ours(const struct mux_session *s, uint64_t id);
+
+static inline void
+session_tap(struct mux_session *s, bool out, const struct frame *f,
+    const uint8_t *data, size_t off, size_t n)
+{
+	if (s->ops->tap != NULL)
+		session_call_tap(s, out, f, data, off, n);
+}
+
+/* The initiator opens odd ids, the acceptor even ones. */
+static inline bool
+session_ours(const struct mux_session *s, uint64_t id)
+{
+	return (id & 1) == (s->cfg.initiator ? 1 : 0);
+}
+
 /* Largest DATA payload now. */
 uint32_t session_frame_size(const struct mux_session *s);
 
@@ -185,6 +208,8 @@ void out_header(struct mux_session *s, uint8_t *payload,
     const struct frame *f, size_t len);
 void out_commit(struct mux_session *s, uint8_t *payload,
     const struct frame *f, bool foreign);
+/* n bytes of body were paid for. */
+void out_paid(struct mux_session *s, struct mux_stream *st, size_t n);
 bool out_next_id(struct mux_session *s, uint64_t *id);
 /* The id exists from here on: the mark rises, the table knows it.  False, and
  * the stream has failed, if there is no memory. */
@@ -196,22 +221,50 @@ void session_note_size(struct mux_session *s, struct mux_stream *st,
 struct mux_stream *stream_new(struct mux_session *s, bool by_peer);
 void stream_init(struct mux_stream *st, struct mux_session *s,
     enum stream_kind kind, bool by_peer);
-/* The table of live ids. */
-struct mux_stream *session_find(const struct mux_session *s, uint64_t id);
+/* The table of live ids, which has no room for S0's id 0. */
+static inline struct mux_stream *
+session_find(const struct mux_session *s, uint64_t id)
+{
+	return id == 0 ? s->zero : table_get(&s->ids, id);
+}
+
 /* Gives it this id.  False: no memory. */
 bool session_name(struct mux_stream *st, uint64_t id);
 /* May it count against the limit of its kind? */
 void stream_enter_wire(struct mux_stream *st);
 void stream_owe(struct mux_stream *st, uint8_t what);
-void stream_schedule(struct mux_stream *st);
+void stream_reschedule(struct mux_stream *st, bool want);
+
+/* Into the round robin, or out of it. */
+static inline void
+stream_schedule(struct mux_stream *st)
+{
+	bool want = stream_may_send(st);
+
+	if (want != st->in_data)
+		stream_reschedule(st, want);
+}
+
 /* What this round lets it send. */
 void stream_quantum(struct mux_stream *st);
 /* What we opened, streams and calls, as max_open counts. */
 size_t session_opened(const struct mux_session *s);
 /* n bytes that came need no memory any more. */
 void stream_consumed(struct mux_stream *st, size_t n);
-/* The account of memory after any change of the receiving ledger. */
-void stream_account(struct mux_stream *st);
+void stream_reserve(struct mux_stream *st);
+
+/* The account of memory after any change of the receiving ledger; most never
+ * leave their first window. */
+static inline void
+stream_account(struct mux_stream *st)
+{
+	uint32_t first = st->session->cfg.window;
+
+	if (st->reserved != 0 || st->rx.window > first ||
+	    credit_rx_charge(&st->rx) > first)
+		stream_reserve(st);
+}
+
 /* How far the charge of this stream may go now. */
 uint32_t stream_cap(const struct mux_stream *st);
 /* Takes it off the wire and the lists when nothing is left to do. */

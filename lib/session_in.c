@@ -261,7 +261,11 @@ feed_header(struct mux_session *s, const uint8_t *p, size_t n)
 		s->in.began = s->now;
 		s->in.got = 0;	/* else the last frame would buy it time */
 	}
-	memcpy(s->in.head + s->in.head_len, p, k);
+	/* as a rule it comes whole, and a length that is known is cheap */
+	if (k == FRAME_HEADER)
+		memcpy(s->in.head, p, FRAME_HEADER);
+	else
+		memcpy(s->in.head + s->in.head_len, p, k);
 	s->in.head_len += k;
 	if (s->in.head_len < FRAME_HEADER) {
 		/* a stranger may wait for an answer to fewer bytes */

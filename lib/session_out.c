@@ -494,6 +494,15 @@ session_note_size(struct mux_session *s, struct mux_stream *st, size_t n)
 	}
 }
 
+/* n bytes of body are on their way. */
+void
+out_paid(struct mux_session *s, struct mux_stream *st, size_t n)
+{
+	credit_tx_use(&st->tx, n);
+	s->stats.bytes_out += n;
+	session_note_size(s, st, n);
+}
+
 /* Where the message of this kind goes on, where its direction ends. */
 static uint8_t
 end_flag(const struct mux_session *s, const struct mux_stream *st, bool end)
@@ -518,9 +527,7 @@ commit_data(struct mux_session *s, struct mux_stream *st, uint8_t *p,
 	f.flags = end_flag(s, st, (flags & MUX_FILL_END) != 0);
 	if (ext > 0)
 		out_ext(call_of(st), p, &f);
-	credit_tx_use(&st->tx, n);
-	s->stats.bytes_out += n;
-	session_note_size(s, st, n);
+	out_paid(s, st, n);
 	out_commit(s, p, &f, foreign);
 	if (foreign) {
 		s->foreign_at = s->out.len;
@@ -615,9 +622,8 @@ emit_data(struct mux_session *s, struct mux_stream *st)
 		max = min_size(max, ring_room(&s->out) - FRAME_HEADER - ext);
 		max = min_size(max, s->peer.max_frame - ext);
 	}
-	/* what is known to be small need not move what is not sent yet */
-	if (c != NULL && c->given)
-		max = min_size(max, c->body.len - c->body_off);
+	if (c != NULL && c->given && c->body.len - c->body_off <= max)
+		return out_call_end(s, c);
 	return emit_fill(s, st, ext, max, c != NULL ? max : limit);
 }
 

@@ -36,6 +36,10 @@ enum stream_kind { KIND_STREAM, KIND_CALLER, KIND_CALLEE };
 
 #define STREAM_PRIORITY	3u	/* the default of 0..7 */
 
+#define SMALL_PAYLOAD	4096u
+#define BIG_PAYLOAD	16384u
+#define INTERACTIVE	100u	/* ms */
+
 /* There may be ten thousand of them: no field is wider than it has to be. */
 struct mux_stream {
 	struct mux_session *session;	/* NULL: an empty shell */
@@ -89,17 +93,52 @@ enum verdict {
 enum verdict stream_verdict(const struct mux_stream *st,
     enum stream_event ev);
 
-/* The only setters of the two states; both assert that the step is legal. */
-void stream_set_send(struct mux_stream *st, enum send_state to);
-void stream_set_recv(struct mux_stream *st, enum recv_state to);
+/* The only setters of the two states: a half only ever moves forward, and
+ * DONE may be said again. */
+static inline void
+stream_set_send(struct mux_stream *st, enum send_state to)
+{
+	assert(to > st->send || to == SEND_DONE);
+	st->send = (uint8_t)to;
+}
+
+static inline void
+stream_set_recv(struct mux_stream *st, enum recv_state to)
+{
+	assert(to > st->recv || to == RECV_DONE);
+	st->recv = (uint8_t)to;
+}
 
 /* May a DATA frame of it be asked for now? */
-bool stream_may_send(const struct mux_stream *st);
+static inline bool
+stream_may_send(const struct mux_stream *st)
+{
+	return st->ready && st->send == SEND_OPEN && !st->paused_peer &&
+	    credit_tx_left(&st->tx) > 0;
+}
+
 /* Are both directions over, with nothing owed? */
-bool stream_over(const struct mux_stream *st);
+static inline bool
+stream_over(const struct mux_stream *st)
+{
+	return st->send == SEND_DONE && st->recv == RECV_DONE &&
+	    st->owed == 0 && !st->unanswered;
+}
+
 /* A payload of n bytes passed, either way.  True if the stream is
  * interactive now: small payloads only within the last 100 ms. */
-bool stream_note(struct mux_stream *st, size_t n, uint64_t now);
+static inline bool
+stream_note(struct mux_stream *st, size_t n, uint64_t now)
+{
+	uint32_t ms = (uint32_t)(now / NS_PER_MS) + 1;	/* 0 = never */
+
+	if (n > BIG_PAYLOAD)
+		st->big_at = ms;
+	else if (n <= SMALL_PAYLOAD)
+		st->small_at = ms;
+	return st->small_at != 0 && ms - st->small_at <= INTERACTIVE &&
+	    (st->big_at == 0 || ms - st->big_at > INTERACTIVE);
+}
 
 const char *stream_send_name(const struct mux_stream *st);
 const char *stream_recv_name(const struct mux_stream *st);

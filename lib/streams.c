@@ -67,13 +67,7 @@ stream_enter_wire(struct mux_stream *st)
 	(*live_of(st))++;
 }
 
-/* ---- ids: the table has no room for S0's id 0 ---- */
-
-struct mux_stream *
-session_find(const struct mux_session *s, uint64_t id)
-{
-	return id == 0 ? s->zero : table_get(&s->ids, id);
-}
+/* ---- ids ---- */
 
 bool
 session_name(struct mux_stream *st, uint64_t id)
@@ -101,7 +95,8 @@ unname(struct mux_stream *st)
 void
 stream_free_now(struct mux_stream *st)
 {
-	free(st->text);
+	if (st->text != NULL)
+		free(st->text);
 	if (st->kind == KIND_STREAM)
 		free(st);
 	else
@@ -145,16 +140,12 @@ stream_owe(struct mux_stream *st, uint8_t what)
 	session_wake(s);
 }
 
-/* Puts it into the round robin, or takes it out: which list it is in is
- * known by the sign of its deficit. */
+/* Which of the two lists it is in is known by the sign of its deficit. */
 void
-stream_schedule(struct mux_stream *st)
+stream_reschedule(struct mux_stream *st, bool want)
 {
 	struct mux_session *s = st->session;
-	bool want = stream_may_send(st);
 
-	if (want == st->in_data)
-		return;
 	st->in_data = want;
 	if (!want) {
 		TAILQ_REMOVE(st->deficit > 0 ? &s->round : &s->next, st,
@@ -205,7 +196,7 @@ stream_consumed(struct mux_stream *st, size_t n)
 /* A window is reserved when it grows, so that granting it cannot fail; one
  * that shrank is when its surplus has come and gone. */
 void
-stream_account(struct mux_stream *st)
+stream_reserve(struct mux_stream *st)
 {
 	struct mux_session *s = st->session;
 	uint64_t charge, excess;
@@ -354,7 +345,9 @@ stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
 	if (owed == 0 || !st->named)
 		st->unanswered = false;
 	owed = last_words(st, owed);
-	unlink_data(st);
+	if (st->in_data || st->in_opening)
+		unlink_data(st);
+	st->ready = false;
 	detach(st);
 	st->end_sent = st->send == SEND_DONE;
 	stream_set_send(st, SEND_DONE);
@@ -363,11 +356,13 @@ stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,
 	if (st->kind != KIND_STREAM)
 		call_killed(call_of(st));
 	st->code = code;
-	free(st->text);
+	if (st->text != NULL)
+		free(st->text);
 	st->text = owed != 0 && text != NULL && text[0] != '\0' ?
 	    strdup(text) : NULL;
 	stream_account(st);
-	stream_owe(st, owed);
+	if (owed != 0)
+		stream_owe(st, owed);
 }
 
 void
@@ -428,12 +423,14 @@ start_room(const struct mux_open *o)
 static bool
 request_fits(const struct mux_session *s, const struct mux_request *q)
 {
+	size_t room;
+
 	if (q->size != sizeof(*q))
 		return false;
 	if (s->mode == MUX_MODE_LEGACY)
 		return q->body_len <= FRAME_HARD_MAX && q->n_args == 0;
 	return q->body_len <= FRAME_BODY_MAX &&
-	    request_ok(q, s->peer.max_meta);
+	    request_ok(q, s->peer.max_meta, &room);
 }
 
 /* A target, a method, or something that belongs to a call. */
@@ -620,13 +617,17 @@ mux_stream_consume(struct mux_stream *st, size_t n)
 	stream_consumed(st, n);
 	if (s->mode == MUX_MODE_LEGACY)
 		return;
-	if (st->recv == RECV_OPEN)
-		resize(st);
-	stream_account(st);
-	if (st->recv != RECV_OPEN)
+	if (st->recv != RECV_OPEN) {
+		stream_account(st);
 		return;
-	if (credit_rx_worth(&st->rx, stream_cap(st)) > 0)
-		stream_owe(st, OWE_CREDIT);
+	}
+	/* most calls, and many streams, never get so far */
+	if (!credit_rx_young(&st->rx)) {
+		resize(st);
+		stream_account(st);
+		if (credit_rx_worth(&st->rx, stream_cap(st)) > 0)
+			stream_owe(st, OWE_CREDIT);
+	}
 	/* a path that carries something is measured once a second */
 	if (!s->ping_open && s->now - s->ping_at >= NS_PER_S)
 		session_owe(s, LINK_PING);

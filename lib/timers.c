@@ -107,13 +107,11 @@ timers_set(struct timers *t, struct timer *node, uint64_t at)
 }
 
 void
-timers_clear(struct timers *t, struct timer *node)
+timers_remove(struct timers *t, struct timer *node)
 {
-	size_t i = node->pos;
+	size_t i = node->pos - 1;
 	struct timer *last;
 
-	if (i-- == 0)
-		return;
 	assert(i < t->n && t->heap[i] == node);
 	node->pos = 0;
 	last = t->heap[--t->n];

@@ -23,7 +23,15 @@ void timers_release(struct timers *t);
 int timers_reserve(struct timers *t, size_t n);
 /* Sets or moves.  Needs room reserved for it. */
 void timers_set(struct timers *t, struct timer *node, uint64_t at);
-void timers_clear(struct timers *t, struct timer *node);
+void timers_remove(struct timers *t, struct timer *node);
+
+static inline void
+timers_clear(struct timers *t, struct timer *node)
+{
+	if (node->pos != 0)
+		timers_remove(t, node);
+}
+
 /* The earliest deadline, NEVER if none. */
 uint64_t timers_next(const struct timers *t);
 /* Takes out one timer that is due at `now`, or NULL. */
