@@ -64,21 +64,12 @@ on_pipe_gone(struct mux_task *task, void *arg)
 }
 
 /*
- * The relay asks the peer to stop when a write fails for want of a reader.
- * Then our output is what `| head` wanted, and waiting for our input to end
- * would be in vain.
+ * Our output is what `| head` wanted, and waiting for our input to end would
+ * be in vain.
  */
 void
-inout_tap(struct inout *s, const struct mux_tap *tap)
+inout_stopped(struct inout *s)
 {
-	const char *name;
-
-	if (s->target == NULL || !tap->out || s->pipe_gone)
-		return;
-	name = mux_frame_name(tap->type);
-	if (name == NULL || strcmp(name, "stop") != 0)
-		return;
-	s->pipe_gone = true;
 	mux_task_run(s->pipe_task);
 }
 

@@ -10,7 +10,6 @@ struct locals;
 struct mux_dial;
 struct mux_loop;
 struct mux_relay_end;
-struct mux_tap;
 struct mux_task;
 
 /* The fields up to `arg` are the caller's. */
@@ -23,14 +22,13 @@ struct inout {
 	void *arg;
 	struct mux_dial *dial;
 	struct mux_task *pipe_task;
-	bool pipe_gone;			/* nobody reads our output */
 };
 
 /* 0, or an exit status, and it was said. */
 int inout_start(struct inout *);
 void inout_stop(struct inout *);
-/* For every frame. */
-void inout_tap(struct inout *, const struct mux_tap *);
+/* Nobody reads our output.  May come in the middle of things. */
+void inout_stopped(struct inout *);
 /* What an end makes -W exit with. */
 int inout_status(const struct mux_relay_end *);
 /* The stream has ended.  Nothing happens if the connection is lost with it:

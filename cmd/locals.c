@@ -14,10 +14,6 @@
 #include "locals.h"
 #include "mux_io.h"
 
-/* How soon to look again whether the peer takes another stream, in case that
- * no stream of ours ends meanwhile. */
-#define AGAIN_NS	UINT64_C(20000000)
-
 struct gate {
 	TAILQ_ENTRY(gate) next;
 	struct locals *all;
@@ -40,18 +36,6 @@ static struct say_gate reset_gate = SAY_GATE(20, 500);
 
 /* ---- the limit of streams ---- */
 
-static bool
-has_room(const struct locals *l)
-{
-	struct mux_session_stats st;
-
-	if (l->conn == NULL)
-		return false;
-	mux_session_stats(mux_conn_session(l->conn), &st);
-	return st.wire_live < st.peer_max_streams &&
-	    st.streams - st.peer_slots < l->max_open;
-}
-
 static void
 pause_all(struct locals *l, bool on)
 {
@@ -64,31 +48,24 @@ pause_all(struct locals *l, bool on)
 }
 
 static void
-check_limit(struct locals *l)
+on_room(struct mux_conn *c, void *arg)
 {
-	bool room = has_room(l);
-
-	if (room == !l->paused || l->conn == NULL)
-		return;
-	pause_all(l, !room);
-	if (room) {
-		say(SAY_INFO, "accepting connections again");
-		return;
-	}
-	say_gated(&limit_gate, SAY_WARN, "limit of streams reached (%zu): "
-	    "new connections wait (--max-streams here and at the server)",
-	    l->n_flows);
-	mux_timer_at(l->again, mux_loop_now(l->loop) + AGAIN_NS);
+	(void)c;
+	pause_all(arg, false);
+	say(SAY_INFO, "accepting connections again");
 }
 
 static void
-on_again(struct mux_timer *t, void *arg)
+check_limit(struct locals *l)
 {
-	struct locals *l = arg;
-
-	check_limit(l);
-	if (l->paused && l->conn != NULL)
-		mux_timer_at(t, mux_loop_now(l->loop) + AGAIN_NS);
+	if (l->paused || l->conn == NULL ||
+	    mux_session_room(mux_conn_session(l->conn)))
+		return;
+	pause_all(l, true);
+	say_gated(&limit_gate, SAY_WARN, "limit of streams reached (%zu): "
+	    "new connections wait (--max-streams here and at the server)",
+	    l->n_flows);
+	mux_conn_on_room(l->conn, on_room, l);
 }
 
 /* ---- streams ---- */
@@ -111,9 +88,17 @@ on_end(struct mux_relay *r, const struct mux_relay_end *end, void *arg)
 	(void)r;
 	flow_say_end(&p->flow, l->level, end);
 	pass_free(p);
-	if (l->paused)
-		check_limit(l);
 	l->ended(end, l->arg);
+}
+
+static void
+on_stopped(struct mux_relay *r, void *arg)
+{
+	struct pass *p = arg;
+
+	(void)r;
+	if (p->all->stopped != NULL)
+		p->all->stopped(p->all->arg);
 }
 
 static int
@@ -132,6 +117,7 @@ pass_open(struct locals *l, const char *target, const struct mux_ends *ends)
 		free(p);
 		return err;
 	}
+	mux_relay_on_stopped(p->flow.relay, on_stopped);
 	p->all = l;
 	p->flow.who = strcpy(p->who, who);
 	p->flow.target = target;
@@ -268,12 +254,6 @@ locals_init(struct locals *l)
 	TAILQ_INIT(&l->flows);
 }
 
-int
-locals_start(struct locals *l)
-{
-	return mux_timer_new(l->loop, on_again, l, &l->again);
-}
-
 void
 locals_release(struct locals *l)
 {
@@ -291,7 +271,6 @@ locals_release(struct locals *l)
 		free(g->target);
 		free(g);
 	}
-	mux_timer_free(l->again);
 }
 
 void

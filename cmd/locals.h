@@ -21,12 +21,13 @@ TAILQ_HEAD(gates, gate);
 struct locals {
 	struct mux_loop *loop;
 	struct mux_conn *conn;		/* NULL: none yet, or no more */
-	uint64_t max_open;		/* own bound; the peer has another */
 	enum say_level level;		/* of the line at the end of one */
 	/* The first stream came. */
 	void (*began)(void *arg);
 	/* A stream is gone. */
 	void (*ended)(const struct mux_relay_end *, void *arg);
+	/* Nobody reads what one brings.  Just take note; may be NULL. */
+	void (*stopped)(void *arg);
 	void *arg;
 	const struct uids *uids;	/* who may come in */
 	struct gates gates;		/* in the order of the options */
@@ -35,13 +36,10 @@ struct locals {
 	size_t n_came;		/* of those */
 	struct flows flows;
 	size_t n_flows;
-	struct mux_timer *again;
 	bool paused;			/* at the limit of streams */
 };
 
 void locals_init(struct locals *);
-/* When there is a loop.  0, or an error of mux.h. */
-int locals_start(struct locals *);
 void locals_release(struct locals *);	/* resets what is left */
 
 /* Takes over address and target; false without memory. */

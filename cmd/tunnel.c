@@ -173,6 +173,14 @@ on_inout_over(int status, void *arg)
 		mux_loop_stop(t->loop, t->status);
 }
 
+static void
+on_stopped(void *arg)
+{
+	struct tunnel *t = arg;
+
+	inout_stopped(&t->inout);
+}
+
 /* ---- the connection ---- */
 
 static int
@@ -220,16 +228,6 @@ on_peer_drain(struct mux_conn *c, void *arg)
 }
 
 static void
-on_tap(struct mux_conn *c, const struct mux_tap *tap, void *arg)
-{
-	struct tunnel *t = arg;
-
-	(void)c;
-	if (tap->off == 0)
-		inout_tap(&t->inout, tap);
-}
-
-static void
 on_closed(int err, const struct mux_why *why, void *arg)
 {
 	struct tunnel *t = arg;
@@ -250,13 +248,6 @@ static const struct link_ops link_ops = {
 	.drain = on_peer_drain
 };
 
-static const struct link_ops inout_ops = {
-	.ready = on_ready,
-	.closed = on_closed,
-	.drain = on_peer_drain,
-	.tap = on_tap
-};
-
 /* ---- the whole ---- */
 
 static int
@@ -266,17 +257,16 @@ start_rooms(struct tunnel *t)
 	struct mux_why why;
 
 	t->locals.loop = t->loop;
-	t->locals.max_open = (uint64_t)t->opts.max_streams;
 	t->locals.level = t->inout.target != NULL ? SAY_INFO : SAY_NOTE;
 	t->locals.began = on_first_stream;
 	t->locals.ended = on_stream_ended;
+	t->locals.stopped = t->inout.target != NULL ? on_stopped : NULL;
 	t->locals.arg = t;
 	t->inout.loop = t->loop;
 	t->inout.locals = &t->locals;
 	t->inout.over = on_inout_over;
 	t->inout.arg = t;
-	if (locals_start(&t->locals) != 0 ||
-	    mux_timer_new(t->loop, on_timeout, t, &t->timeout) != 0)
+	if (mux_timer_new(t->loop, on_timeout, t, &t->timeout) != 0)
 		return say_exit(CMD_USAGE, "out of memory");
 	if (stop_new(t->loop, &so, &stop_ops, t, &t->stop, &why) != 0)
 		return say_exit(CMD_USAGE, "%s", why.text);
@@ -299,8 +289,7 @@ tunnel_run(struct tunnel *t)
 	if (t->com.timeout != OPT_UNSET && t->com.timeout != 0)
 		mux_timer_at(t->timeout, mux_loop_now(t->loop) +
 		    t->com.timeout);
-	if (link_start(t->loop, &co, &t->cfg, t->inout.target != NULL ?
-	    &inout_ops : &link_ops, t, &t->link) != 0)
+	if (link_start(t->loop, &co, &t->cfg, &link_ops, t, &t->link) != 0)
 		return say_exit(CMD_USAGE, "out of memory");
 	r = mux_loop_run(t->loop);
 	return r >= 0 ? r : say_exit(CMD_USAGE, "loop: %s", strerror(errno));

@@ -227,6 +227,18 @@ conn_lost(struct mux_conn *c, int os_err)
 
 /* ---- the turn ---- */
 
+/* Whoever waits for the limit of streams: frames went out, or came. */
+static void
+tell_room(struct mux_conn *c)
+{
+	void (*room)(struct mux_conn *, void *) = c->room;
+
+	if (room == NULL || conn_is_over(c) || !mux_session_room(c->session))
+		return;
+	c->room = NULL;
+	room(c, c->room_arg);
+}
+
 static void
 on_task(struct mux_task *task, void *arg)
 {
@@ -239,6 +251,7 @@ on_task(struct mux_task *task, void *arg)
 	if (c->state == CONN_FAREWELL)
 		conn_farewell(c);
 	run_later(c);
+	tell_room(c);
 	leave(c);
 }
 
@@ -527,6 +540,15 @@ mux_conn_abort(struct mux_conn *c, uint32_t code, const char *text)
 	c->must_pull = true;
 	mux_task_run(c->task);
 	leave(c);
+}
+
+void
+mux_conn_on_room(struct mux_conn *c,
+    void (*room)(struct mux_conn *, void *), void *arg)
+{
+	c->room = room;
+	c->room_arg = arg;
+	mux_task_run(c->task);
 }
 
 void

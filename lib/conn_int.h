@@ -40,6 +40,8 @@ struct mux_conn {
 	bool must_pull;			/* even if the carrier takes nothing */
 	bool in_over, out_over;
 	bool freed;			/* by its owner, while busy */
+	void (*room)(struct mux_conn *, void *arg);	/* NULL: nobody waits */
+	void *room_arg;
 	int err;			/* once not LIVE: why */
 	int os_err;
 	int write_err;			/* errno of a write; 0 = none */

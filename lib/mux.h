@@ -264,6 +264,8 @@ void mux_session_abort(struct mux_session *, uint32_t code, const char *text);
 void mux_session_ping(struct mux_session *, uint64_t now);
 
 enum mux_mode mux_session_mode(const struct mux_session *);
+/* Can a stream to a target be opened now?  No: HELLO, a limit, a drain. */
+bool mux_session_room(const struct mux_session *);
 /* Code and sentence of the fatal error, peer's or ours; 0 and "" before.
  * The text is not safe to print: it may be the peer's. */
 uint32_t mux_session_code(const struct mux_session *);

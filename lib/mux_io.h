@@ -266,6 +266,12 @@ const char *mux_conn_peer(const struct mux_conn *);
 void *mux_conn_arg(const struct mux_conn *);
 void mux_conn_drain(struct mux_conn *, uint64_t grace);
 void mux_conn_abort(struct mux_conn *, uint32_t code, const char *text);
+/*
+ * Runs once, from the loop, as soon as mux_session_room() is true; a second
+ * call replaces the first, NULL takes it back.
+ */
+void mux_conn_on_room(struct mux_conn *,
+    void (*room)(struct mux_conn *, void *arg), void *arg);
 /* Never splice on this connection (tests, recordings). */
 void mux_conn_copy_only(struct mux_conn *);
 
@@ -304,6 +310,10 @@ int mux_relay_attach(struct mux_conn *, struct mux_stream *, mux_relay_cb *,
     void *arg, struct mux_relay **out);
 int mux_relay_connect(struct mux_relay *, const struct mux_ends *);
 void mux_relay_refuse(struct mux_relay *, uint32_t code, const char *text);
+/* Called (if set) when nobody reads the descriptors any more and the peer is
+ * told to stop.  In the middle of things: it may only take note of it. */
+void mux_relay_on_stopped(struct mux_relay *,
+    void (*stopped)(struct mux_relay *, void *arg));
 /* Resets the stream and the descriptors. */
 void mux_relay_free(struct mux_relay *);
 struct mux_stream *mux_relay_stream(const struct mux_relay *);

@@ -437,6 +437,13 @@ mux_relay_refuse(struct mux_relay *r, uint32_t code, const char *text)
 }
 
 void
+mux_relay_on_stopped(struct mux_relay *r,
+    void (*stopped)(struct mux_relay *, void *))
+{
+	r->heedless = stopped;
+}
+
+void
 mux_relay_free(struct mux_relay *r)
 {
 	if (r == NULL || r->finishing)

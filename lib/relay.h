@@ -30,6 +30,7 @@ struct mux_relay {
 	struct mux_loop *loop;
 	struct mux_stream *stream;
 	mux_relay_cb *done;
+	void (*heedless)(struct mux_relay *, void *arg); /* may be NULL */
 	void *arg;
 	struct duplex io;
 	struct mux_watch *in_watch, *out_watch;	/* equal: one socket */

@@ -54,6 +54,8 @@ sink_failed(struct mux_relay *r, int err)
 	sink_drop(r);
 	if (!r->eof)
 		mux_stream_stop(r->stream, MUX_ENDPOINT_RESET);
+	if (r->heedless != NULL)
+		r->heedless(r, r->arg);
 	relay_check(r);
 }
 

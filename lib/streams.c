@@ -472,6 +472,14 @@ may_open(const struct mux_session *s, const struct mux_open *o)
 	    session_opened(s) >= s->cfg.max_open) ? MUX_E_LIMIT : 0;
 }
 
+bool
+mux_session_room(const struct mux_session *s)
+{
+	static const struct mux_open any = { .size = sizeof(any) };
+
+	return s->mode == MUX_MODE_EXTENDED && may_open(s, &any) == 0;
+}
+
 /* Nothing comes that way, so nothing backs it. */
 static void
 open_one_way(struct mux_stream *st)
