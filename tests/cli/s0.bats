@@ -40,3 +40,114 @@ s0() {	# CASE [ARG...]
 	s0 cut
 	await says peer '^cut$'
 }
+
+# ---- call, and a server of S0 ----
+
+# Against the server of s0.py.
+ask() {	# OPTION... [METHOD]
+	run muxctl call -a "tcp:127.0.0.1:$PORT" "$@"
+}
+
+# What the server has seen of the last connection, HELLO's length left out.
+seen() {	# LINE...
+	await says peer '^\(eof\|cut\)$'
+	[ "$(sed '1d; s/^8 0 128 .*/hello/' peer)" = \
+	    "$(printf '%s\n' "$@")" ] || {
+		cat peer
+		return 1
+	}
+}
+
+@test "call: HELLO is a Ping to it, and the same connection goes on" {
+	peer
+	ask -d hello up
+	said 0 hello
+	[ "$output" = hello ]
+	seen open hello "0 1 0 5" eof
+}
+
+@test "call --legacy: plain from the first byte" {
+	peer
+	ask --legacy -d hello up
+	said 0 hello
+	seen open "0 1 0 5" eof
+}
+
+@test "call: the method is not sent, and -v says so, once" {
+	peer
+	for legacy in "" --legacy; do
+		ask $legacy -v -d hello a.name
+		said 0 "a.name: tcp:127.0.0.1:$PORT speaks the plain protocol:\
+ the method is not sent"
+		[ "$(grep -c "not sent" <<<"$output")" -eq 1 ]
+	done
+	ask -v --meta k=v a.name
+	said 0 "the method and the metadata are not sent"
+	not grep -q '^0 [0-9]* 0 [^05]' peer
+}
+
+@test "call: what such a server cannot be told is an error" {
+	peer
+	for legacy in "" --legacy; do
+		ask $legacy up an-argument
+		said 125 "no arguments"
+		ask $legacy --list
+		said 126 "no methods"
+	done
+	ask --require-hello up
+	said 255 "HELLO"
+	not grep -q '^0 ' peer
+}
+
+@test "call: an Error is 1, with code and text" {
+	peer
+	for legacy in "" --legacy; do
+		ask $legacy -d "fail no such row" get
+		said 1 "muxctl: call: get: handler failed: no such row"
+		ask $legacy -d "code 500 Internal error" get
+		said 1 "muxctl: call: get: error 500: Internal error"
+		ask $legacy -d "code 2 stream" get
+		said 1 "stream"
+		ask $legacy -d $'fail \e[31m' get
+		said 1 'handler failed: \033[31m'
+	done
+	ask --json -d "code 77 so" get
+	[ "$(grep '^{' <<<"$output" | jq -r '[.kind, .code] | join(" ")')" = \
+	    "error 1" ]
+}
+
+@test "call: bodies of nothing, and of 16 MiB, both ways" {
+	peer
+	head -c 16777216 /dev/urandom >big
+	for legacy in "" --legacy; do
+		ask $legacy up
+		said 0 ""
+		[ -z "$output" ]
+		muxctl call -a "tcp:127.0.0.1:$PORT" $legacy -d @big \
+		    -o back up
+		cmp big back
+	done
+	muxctl call -a "tcp:127.0.0.1:$PORT" up - <big | cmp big -
+	grep -q '^0 1 0 16777216$' peer
+	printf x >>big
+	ask -d @big up
+	said 126 "too large"
+	not grep -q '^0 1 0 16777217$' peer
+}
+
+@test "call: time is up, Cancel is sent, nobody is waited for" {
+	peer
+	ask -d none -t 50ms up
+	said 124 ""
+	seen open hello "0 1 0 4" "10 1 0 0" eof
+}
+
+@test "call: a server that breaks a rule, or goes" {
+	peer
+	ask -d junk up
+	said 255 "type"
+	ask -d bye up
+	said 255 "carrier"
+	ask --legacy -d bye up
+	said 255 "carrier"
+}
