@@ -79,8 +79,11 @@ reason(const struct flow *f, const struct mux_relay_end *end, char *buf,
 	}
 	if (strcmp(text, name) == 0)
 		text = "";
+	/* How it ended has said so. */
+	else if (end->code == MUX_CARRIER_LOST && text[0] != '\0')
+		name = "";
 	snprintf(buf, size, " (%s%s%s%s%s%s%s)", name,
-	    text[0] != '\0' ? ": " : "", text,
+	    name[0] != '\0' && text[0] != '\0' ? ": " : "", text,
 	    f->dialled != NULL && f->rule != NULL ? "; dialled " : "",
 	    f->dialled != NULL && f->rule != NULL ? f->dialled : "",
 	    f->rule != NULL ? "; rule: " : "",

@@ -17,6 +17,8 @@
 #include "out.h"
 
 #define MAX_OPTS	128
+#define LOOSE		"unexpected '%s' (--%s takes its word behind '=': " \
+			"--%s=%s)"
 
 enum from { FROM_DEFAULT, FROM_FILE, FROM_ENV, FROM_WORD };
 
@@ -228,6 +230,22 @@ scan_short(struct parse *p, char **argv, int *i)
 	return 0;
 }
 
+/* A word that only chance put behind an option?  A duration is none: who says
+ * --wait 5s METHOD wants no method of the name 5s. */
+static int
+first_word(struct parse *p, const char *word, struct opt_rest *rest)
+{
+	uint64_t ns;
+
+	if (rest->dashes)
+		return 0;
+	rest->loose = p->bare;
+	if (p->bare == NULL || p->bare->kind != OPT_DURATION ||
+	    opt_duration(word, &ns) != 0)
+		return 0;
+	return wrong(p->why, LOOSE, word, p->bare->lng, p->bare->lng, word);
+}
+
 /*
  * One pass over the words.  The dry one looks for --config and --help and
  * finds words that are no options of this verb; it moves nothing.
@@ -252,8 +270,8 @@ scan(struct parse *p, int argc, char **argv, struct opt_rest *rest)
 				return -1;
 			continue;
 		}
-		if (n++ == 0 && !rest->dashes)
-			rest->loose = p->bare;
+		if (n++ == 0 && first_word(p, argv[i], rest) != 0)
+			return -1;
 		if (!p->dry)
 			argv[n] = argv[i];
 	}
@@ -450,7 +468,6 @@ opt_unexpected(const struct opt_rest *rest, const char *hint)
 
 	if (rest->loose == NULL)
 		return say_exit(CMD_USAGE, "unexpected '%s'%s", word, hint);
-	return say_exit(CMD_USAGE, "unexpected '%s' (--%s takes its word "
-	    "behind '=': --%s=%s)", word, rest->loose->lng,
+	return say_exit(CMD_USAGE, LOOSE, word, rest->loose->lng,
 	    rest->loose->lng, word);
 }

@@ -666,7 +666,7 @@ as_nobody() {	# VERB OPTION...
 }
 
 @test "--keepalive: a peer that is frozen is noticed" {
-	serve -T t=exec:cat --keepalive 100ms
+	serve -T t=exec:cat --keepalive 500ms
 	spawn tun muxctl tunnel -a unix:up.sock -L 0=t --print-addr=addr
 	await test -s addr
 	kill -STOP "$PID"

@@ -173,7 +173,7 @@ answers() {	# ADDR
 
 @test "--keepalive: a server that is frozen is noticed" {
 	serve -T t=exec:cat
-	spawn tun muxctl tunnel -a unix:up.sock -L 0=t --keepalive 100ms \
+	spawn tun muxctl tunnel -a unix:up.sock -L 0=t --keepalive 500ms \
 	    --print-addr=addr
 	await test -s addr
 	kill -STOP "$(cat serve.pid)"

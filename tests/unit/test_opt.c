@@ -502,8 +502,12 @@ static void
 test_loose(void)
 {
 	unlink(config);
-	ok(parse("made --grace 5s") == 0 && rest.loose != NULL, "loose");
+	ok(parse("made --grace x") == 0 && rest.loose != NULL, "loose");
 	is_str(rest.loose->lng, "grace", "and whose it is");
+	ok(parse("made --pidfile 5s") == 0 && rest.loose != NULL, "a file");
+	ok(parse("made --grace 5s") == -1, "a duration is no word");
+	is_str(why.text, "unexpected '5s' (--grace takes its word behind '=': "
+	    "--grace=5s)", "and is said to be");
 	ok(parse("made --grace=1s 5s") == 0 && rest.loose == NULL, "given");
 	ok(parse("made --grace -o 5s") == 0 && rest.loose == NULL, "apart");
 	ok(parse("made --grace -- 5s") == 0 && rest.loose == NULL, "dashes");
