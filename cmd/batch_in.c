@@ -195,8 +195,8 @@ read_tsv(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
 		if (p == end)
 			break;
 	}
-	if (item->error == NULL && item->method.len == 0)
-		item->error = "no method";
+	if (item->error == NULL)
+		item->error = batch_method(&item->method);
 	return 0;
 }
 

@@ -76,6 +76,15 @@ batch_args_add(struct batch_args *a, const char *p, size_t n)
 	return NULL;
 }
 
+const char *
+batch_method(const struct mux_bytes *name)
+{
+	if (name->len == 0)
+		return "no method";
+	return memchr(name->p, '\0', name->len) != NULL ?
+	    "the method has a NUL in it" : NULL;
+}
+
 /* ---- the text ---- */
 
 /* What is found on the way through an object, without checking it. */
@@ -218,7 +227,7 @@ set_method(struct batch_json *j, json_t *v, struct batch_item *item)
 	if (!json_is_string(v))
 		return "method is not a string";
 	item->method = string_of(v);
-	return item->method.len > 0 ? NULL : "method is empty";
+	return batch_method(&item->method);
 }
 
 static const char *

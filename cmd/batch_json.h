@@ -23,6 +23,9 @@ struct batch_args {
 /* NULL: it was added; else what is wrong with it.  Static. */
 const char *batch_args_add(struct batch_args *, const char *p, size_t n);
 
+/* The same for its name. */
+const char *batch_method(const struct mux_bytes *name);
+
 int batch_json_new(struct batch_json **out);
 void batch_json_free(struct batch_json *);
 /*

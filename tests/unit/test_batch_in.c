@@ -114,8 +114,8 @@ static const struct example {
 	{ "tsv", BATCH_TSV, '\n', IN("m\na\tb\n\n \t\r\nc\td\t\te f\t"),
 	    "1 -  m()\n2 -  a(b)\n5 -  c(d,,e f,)\n" },
 	{ "escapes", BATCH_TSV, '\n',
-	    IN("m\\x00\t\\t\\n\\r\\\\\\x41\\xfF\\\\t\n"),
-	    "1 -  m<00>(<09><0a><0d>\\A<ff>\\t)\n" },
+	    IN("m\\x01\t\\t\\n\\r\\\\\\x41\\xfF\\\\t\n"),
+	    "1 -  m<01>(<09><0a><0d>\\A<ff>\\t)\n" },
 	{ "none", BATCH_TSV, '\n',
 	    IN("m\ta\\q\nm\ta\\\nm\\x4\nm\t\\x4g\nm\\\0\nok\n"),
 	    "1 - ! line 1: a backslash without t, n, r, \\ or xHH behind it\n"
@@ -124,9 +124,10 @@ static const struct example {
 	    "4 - ! line 4: a backslash without t, n, r, \\ or xHH behind it\n"
 	    "5 - ! line 5: a backslash without t, n, r, \\ or xHH behind it\n"
 	    "6 -  ok()\n" },
-	{ "no method, and NUL", BATCH_TSV, '\n', IN("\ta\nm\ta\\x00\n"),
+	{ "no method, and NUL", BATCH_TSV, '\n', IN("\ta\nm\ta\\x00\nm\\x00\n"),
 	    "1 - ! line 1: no method\n"
-	    "2 - ! line 2: an argument has a NUL in it\n" },
+	    "2 - ! line 2: an argument has a NUL in it\n"
+	    "3 - ! line 3: the method has a NUL in it\n" },
 	{ "it is tsv", BATCH_AUTO, '\n', IN("\n  \n m\ta\n{}\n"),
 	    "3 -   m(a)\n4 -  {}()\n" },
 	{ "it is ndjson", BATCH_AUTO, '\n',
@@ -162,10 +163,11 @@ static const struct example {
 	    "{\"method\":\"\"}\n{\"args\":\"a\"}\n{\"args\":[1]}\n"
 	    "{\"args\":[\"\\u0000\"]}\n{\"body\":null}\n{\"body_b64\":[]}\n"
 	    "{\"body_b64\":\"A\"}\n{\"body\":\"\",\"body_b64\":\"\"}\n"
-	    "{\"body_b64\":\"\",\"body\":\"\"}\n{\"\\u0069d\":1}\n"),
+	    "{\"body_b64\":\"\",\"body\":\"\"}\n{\"\\u0069d\":1}\n"
+	    "{\"method\":\"m\\u0000\"}\n"),
 	    "1 1 1! line 1: unknown key 'meta' (expected id, method, args, "
 	    "body, body_b64)\n2 2 2! line 2: method is not a string\n"
-	    "3 - ! line 3: method is empty\n"
+	    "3 - ! line 3: no method\n"
 	    "4 - ! line 4: args is not an array\n"
 	    "5 - ! line 5: args has something that is not a string\n"
 	    "6 - ! line 6: an argument has a NUL in it\n"
@@ -174,7 +176,8 @@ static const struct example {
 	    "9 - ! line 9: body_b64 is not base64\n"
 	    "10 - ! line 10: both body and body_b64\n"
 	    "11 - ! line 11: both body and body_b64\n"
-	    "12 - ! line 12: the key id is not written plainly\n" },
+	    "12 - ! line 12: the key id is not written plainly\n"
+	    "13 - ! line 13: the method has a NUL in it\n" },
 	{ "a line too long is one error", BATCH_LINES, '\n',
 	    IN("a\n0123456789012345678901234567890123456789012345678901234"
 	    "56789012345678901234567890123456789012345678901234567890\nb\n"),
