@@ -51,8 +51,8 @@ json_of(const struct batch_id *id)
 	return id->json != NULL ? id->json : id->num;
 }
 
-static struct mux_bytes
-label_of(const struct batch_id *id)
+struct mux_bytes
+batch_id_label(const struct batch_id *id)
 {
 	return id->json != NULL ? id->label :
 	    (struct mux_bytes){ id->num, strlen(id->num) };
@@ -167,7 +167,7 @@ static bool
 text_result(struct batch_out *o, const struct batch_id *id,
     const struct result *r, const struct result_json *more)
 {
-	struct mux_bytes label = label_of(id);
+	struct mux_bytes label = batch_id_label(id);
 	bool ran = r->kind == RESULT_EXIT || r->kind == RESULT_SIGNAL;
 	struct buf *b = &o->buf;
 	char middle[64];
@@ -235,7 +235,7 @@ bool
 batch_out_err(struct buf *to, const struct batch_id *id, const void *p,
     size_t n, bool last, size_t *taken)
 {
-	struct mux_bytes label = label_of(id);
+	struct mux_bytes label = batch_id_label(id);
 	const char *s = p, *end;
 	size_t k;
 
@@ -247,7 +247,8 @@ batch_out_err(struct buf *to, const struct batch_id *id, const void *p,
 		    utf8_whole(s, ERR_LINE);
 		if (!put_text(to, label.p, label.len, ESCAPE_ALL) ||
 		    !buf_str(to, ": ") ||
-		    !put_text(to, s, k, ESCAPE_FOR_PEOPLE) || !buf_str(to, "\n"))
+		    !put_text(to, s, k, ESCAPE_FOR_PEOPLE) ||
+		    !buf_str(to, "\n"))
 			return false;
 		k += end != NULL;
 	}

@@ -31,6 +31,8 @@ struct batch_id {
 /* 0 or MUX_E_NOMEM. */
 int batch_id_init(struct batch_id *, const struct batch_item *);
 void batch_id_release(struct batch_id *);
+/* Good as long as the id. */
+struct mux_bytes batch_id_label(const struct batch_id *);
 
 struct batch_out {
 	struct buf buf;		/* what is to be written */

@@ -380,7 +380,7 @@ make_slots(struct bench *b)
 static void
 make_room(struct call *c)
 {
-	uint64_t n = (uint64_t)c->opts.parallel;
+	uint64_t n = c->opts.parallel > 0 ? (uint64_t)c->opts.parallel : 1;
 
 	if (n + 8 > 256)
 		c->cfg.max_open = (uint32_t)n + 8;
@@ -403,7 +403,7 @@ bench_begin(struct call *c)
 		return say_exit(CMD_USAGE, "--fail-if: %s", why.text);
 	b->r.method = o->method;
 	b->r.wanted = (uint64_t)o->bench;
-	b->r.parallel = (uint64_t)o->parallel;
+	b->r.parallel = (uint64_t)(o->parallel > 0 ? o->parallel : 1);
 	b->r.rate = (uint64_t)o->rate;
 	call_request(c, &b->q);
 	if (c->com.timeout != OPT_UNSET)

@@ -23,6 +23,7 @@ const struct verb verb_call = {
 	.synopsis = "call [-a ADDR] [OPTION]... [--] METHOD [ARG]... [-]\n"
 	    "call [-a ADDR] --bench N [-P N] [--rate N] [--fail-if EXPR] "
 	    "METHOD [ARG]...\n"
+	    "call [-a ADDR] --batch[=FILE] [OPTION]... [METHOD [ARG]...]\n"
 	    "call [-a ADDR] --list | --describe METHOD",
 	.about = "call a method of a server",
 	.opts = call_opts_table,
@@ -226,7 +227,8 @@ call_read(struct call *c, int argc, char **argv)
 		return r;
 	if ((r = call_opts_read(c, &rest)) != 0)
 		return r;
-	c->mode = c->opts.bench != 0 ? &call_bench :
+	c->mode = c->opts.batch != NULL ? &call_batch :
+	    c->opts.bench != 0 ? &call_bench :
 	    c->opts.oneway ? &call_oneway : &call_one;
 	if ((r = c->mode->check(c)) != 0 ||
 	    (r = carrier_addr(&c->com, &c->addr)) != 0)

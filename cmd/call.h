@@ -40,7 +40,7 @@ struct call_opts {
 	bool idempotent, oneway, legacy, require_hello;
 	/* Many of them. */
 	int64_t bench;			/* how many; 0 = no --bench */
-	int64_t parallel;		/* -P */
+	int64_t parallel;		/* -P; 0 = not given */
 	int64_t rate;			/* per second; 0 = as it goes */
 	const char *fail_if;
 	/* What becomes of the answer. */
@@ -51,6 +51,10 @@ struct call_opts {
 	bool json, list;
 	const char *describe;
 	int64_t status_fd;		/* -1 = none */
+	/* Many calls. */
+	const char *batch;		/* NULL; "" and "-" are stdin */
+	int batch_format;		/* enum batch_format */
+	bool ordered, fail_fast, null;
 };
 
 /* One way to use the connection.  Everything runs from the loop. */
@@ -83,6 +87,7 @@ struct call_mode {
 
 extern const struct call_mode call_one, call_oneway;	/* one.c */
 extern const struct call_mode call_bench;		/* bench.c */
+extern const struct call_mode call_batch;		/* batch.c */
 
 struct call {
 	struct call_opts opts;

@@ -53,8 +53,21 @@ const struct opt call_opts_table[] = {
 
 	OPT_HEADING("Many calls"),
 	{ OPT_ROW("parallel", 'P', OPT_NUMBER, "N",
-	    "calls on their way at once (1)", S(parallel)),
-	    .min = 1, .max = 65536 },
+	    "calls on their way at once (batch: 64, bench: 1)",
+	    S(parallel)), .min = 1, .max = 65536 },
+	{ OPT_ROW("batch", 0, OPT_STRING, "FILE",
+	    "a call for each line of standard input or FILE, and a line for "
+	    "each result", S(batch)), .bare = "" },
+	{ OPT_ROW("batch-format", 0, OPT_ENUM, "auto|lines|tsv|ndjson",
+	    "what a line is (auto: with METHOD, a body)",
+	    S(batch_format)) },
+	{ OPT_ROW("null", '0', OPT_FLAG, NULL,
+	    "lines of input end with a NUL", S(null)) },
+	{ OPT_ROW("ordered", 0, OPT_FLAG, NULL,
+	    "results in the order of the input", S(ordered)) },
+	{ OPT_ROW("fail-fast", 0, OPT_FLAG, NULL,
+	    "end at the first call that fails, cancel the others",
+	    S(fail_fast)) },
 	{ OPT_ROW("bench", 0, OPT_NUMBER, "N",
 	    "make the call N times and tell how long they took", S(bench)),
 	    .min = 1, .max = INT64_C(1000000000000) },
@@ -88,7 +101,6 @@ call_opts_init(struct call_opts *o)
 	*o = (struct call_opts){
 		.connect_timeout = CONNECT_NS,
 		.priority = -1,
-		.parallel = 1,
 		.status_fd = -1
 	};
 	STAILQ_INIT(&o->data.head);
@@ -178,6 +190,10 @@ call_opts_read(struct call *c, const struct opt_rest *rest)
 	if (o->legacy && o->n_args > 0)
 		return say_exit(CMD_USAGE, "'%s': the plain protocol has no "
 		    "arguments", o->args[0]);
+	if (o->batch == NULL && (o->batch_format != 0 || o->null ||
+	    o->ordered || o->fail_fast))
+		return say_exit(CMD_USAGE, "-0, --batch-format, --ordered "
+		    "and --fail-fast need --batch");
 	return call_meta_read(c);
 }
 

@@ -1,0 +1,111 @@
+/*
+ * batch_file.c - names and writes the files of -o in a batch.  They are
+ * written at once: files do not keep one waiting.  Invariant: an id is one
+ * part of a path, or there is no file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch_file.h"
+#include "batch_out.h"
+
+bool
+batch_file_valid(const char *pattern)
+{
+	bool found = false;
+	const char *p;
+
+	for (p = pattern; (p = strchr(p, '%')) != NULL; p += 2) {
+		if (p[1] != 'i' && p[1] != '%')
+			return false;
+		found = found || p[1] == 'i';
+	}
+	return found;
+}
+
+static bool
+id_ok(const struct mux_bytes *id)
+{
+	const char *p = id->p;
+
+	return id->len > 0 && id->len <= NAME_MAX &&
+	    memchr(p, '/', id->len) == NULL &&
+	    memchr(p, '\0', id->len) == NULL &&
+	    !(p[0] == '.' && (id->len == 1 || (id->len == 2 && p[1] == '.')));
+}
+
+/* False: the path gets too long. */
+static bool
+make_path(char *to, size_t size, const char *p, const struct mux_bytes *id)
+{
+	struct mux_bytes part;
+
+	for (; *p != '\0'; p++) {
+		part = (struct mux_bytes){ p, 1 };
+		if (*p == '%' && *++p == 'i')
+			part = *id;
+		if (part.len >= size)
+			return false;
+		memcpy(to, part.p, part.len);
+		to += part.len;
+		size -= part.len;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* A pipe without a reader would keep us waiting for one. */
+static int
+open_now(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+	    O_NOCTTY | O_NONBLOCK, 0666);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0);
+	return fd;
+}
+
+int
+batch_file_open(const char *pattern, const struct batch_id *id, char *why,
+    size_t size)
+{
+	struct mux_bytes name = batch_id_label(id);
+	char path[PATH_MAX];
+	int fd;
+
+	if (!id_ok(&name)) {
+		snprintf(why, size, "-o: the id is no name of a file");
+		return -1;
+	}
+	if (!make_path(path, sizeof(path), pattern, &name)) {
+		snprintf(why, size, "-o: %s", strerror(ENAMETOOLONG));
+		return -1;
+	}
+	if ((fd = open_now(path)) < 0)
+		snprintf(why, size, "-o %.*s: %s", (int)(size / 2), path,
+		    strerror(errno));
+	return fd;
+}
+
+int
+batch_file_write(int fd, const void *p, size_t n)
+{
+	const char *s = p;
+	ssize_t w;
+
+	while (n > 0) {
+		w = write(fd, s, n);
+		if (w < 0 && errno != EINTR)
+			return errno;
+		if (w > 0) {
+			s += w;
+			n -= (size_t)w;
+		}
+	}
+	return 0;
+}
