@@ -38,6 +38,7 @@ struct one {
 	struct result r;	/* once it is over */
 	int64_t tries;		/* that have failed */
 	bool over;		/* there is a result */
+	bool waiting;		/* for the next attempt */
 	bool no_reader;		/* standard output leads nowhere any more */
 	bool body_used;		/* some of it was read and is gone */
 	bool body_gone;		/* its descriptor was given away */
@@ -169,6 +170,7 @@ repeat(struct one *o, const struct result *r)
 	for (i = 0; i < o->tries && wait < RETRY_MAX_NS; i++)
 		wait *= 2;
 	o->tries++;
+	o->waiting = true;
 	say(SAY_INFO, "%s (trying again)", r->error != NULL ? r->error : "");
 	mux_timer_at(o->again, now_of(o) +
 	    (wait < RETRY_MAX_NS ? wait : RETRY_MAX_NS));
@@ -181,6 +183,7 @@ on_again(struct mux_timer *t, void *arg)
 	struct one *o = arg;
 
 	(void)t;
+	o->waiting = false;
 	call_connect(o->c);
 }
 
@@ -354,8 +357,8 @@ one_lost(struct call *c, int err, const struct mux_why *why)
 	struct one *o = c->mode_data;
 	struct result r;
 
-	/* A call that was under way has been told. */
-	if (o->over || o->inv != NULL)
+	/* What was under way has been told. */
+	if (o->over || o->inv != NULL || o->waiting)
 		return;
 	if (err == MUX_E_NOMEM)
 		result_make(&r, RESULT_ERROR, MUX_INTERNAL, why->text);

@@ -206,26 +206,15 @@ sinks_wait(const struct sinks *s)
 	return s->out.body + s->out.err + s->err.err > 0;
 }
 
-/* One that has nothing left to say need not be waited for, unless closing it
- * may fail. */
-static void
-end_one(struct sink *k)
-{
-	if (k->outlet == NULL)
-		return;
-	if (k->inherited && mux_outlet_waiting(k->outlet) == 0) {
-		mux_outlet_free(k->outlet);
-		k->outlet = NULL;
-	} else
-		mux_outlet_end(k->outlet);
-}
-
 void
 sinks_end(struct sinks *s)
 {
 	s->ending = true;
-	end_one(&s->out);
-	end_one(&s->err);
+	/* Also where nothing waits: a failure may not have been told yet. */
+	if (s->out.outlet != NULL)
+		mux_outlet_end(s->out.outlet);
+	if (s->err.outlet != NULL)
+		mux_outlet_end(s->err.outlet);
 	check_ended(s);
 }
 

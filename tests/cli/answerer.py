@@ -17,7 +17,7 @@ that it sees.  The METHOD says what to do:
     err TEXT N       TEXT on a stream of standard error, then EXIT 0, N
     late TEXT        RESPONSE first, then TEXT on standard error and its end
     usage            RESPONSE with USAGE
-    big N            N bytes, under credit
+    big N            N zeros, under credit
     part TEXT        some of an answer, and no more
     partdie TEXT     some of it, then the carrier goes
     partfail TEXT    some of it, then ERROR 1
@@ -73,7 +73,8 @@ def exit_tag(kind, value, core=0):
 
 class Request:
     def __init__(self, id, block):
-        self.id, self.body, self.args, self.meta = id, b"", [], []
+        self.id, self.body, self.args, self.meta = (
+            id, bytearray(), [], [])
         self.method = b""
         self.more = {}
         for number, value in tags_of(block):
@@ -148,23 +149,27 @@ class Conn:
                                    tag(MODE, b"\2")), EXT)
         return err
 
-    def stream(self, id, n):
-        """n bytes in pieces, as far as there is credit."""
-        self.credit[id] = self.window
-        while n > 0:
+    def stream(self, id, body):
+        """In pieces, as far as there is credit."""
+        while body:
             with self.lock:
                 self.lock.wait_for(lambda: self.credit.get(id, 1) > 0)
                 room = self.credit.get(id)
                 if room is None:
                     return
-                step = min(room, n, 16384)
+                step = min(room, len(body), 16384)
                 self.credit[id] -= step
-            n -= step
             try:
-                self.frame(RESPONSE, id, b"x" * step, MORE)
+                self.frame(RESPONSE, id, body[:step], MORE)
             except OSError:
                 return
+            body = body[step:]
         self.respond(id, b"", exit_tag(0, 0))
+
+    def begin(self, id, body):
+        self.credit[id] = self.window
+        threading.Thread(target=self.stream, args=(id, memoryview(body)),
+                         daemon=True).start()
 
     def later(self, q, word, n):
         """True for the first n requests of this kind."""
@@ -176,7 +181,7 @@ class Conn:
         name, id = q.method.decode("latin-1"), q.id
         num = [int(w) if w.isdigit() else 0 for w in word] + [0, 0]
         if name == "echo":
-            self.respond(id, q.body, exit_tag(0, 0))
+            self.begin(id, q.body)
         elif name == "show":
             self.respond(id, q.show(), exit_tag(0, 0))
         elif name == "exit":
@@ -201,8 +206,7 @@ class Conn:
             self.respond(id, b"", exit_tag(0, 0),
                          tag(USAGE, struct.pack("<QQQ", 1, 2, 3)))
         elif name == "big":
-            threading.Thread(target=self.stream, args=(id, num[1]),
-                             daemon=True).start()
+            self.begin(id, bytes(num[1]))
         elif name.startswith("part"):
             self.frame(RESPONSE, id, word[1], MORE)
             if name == "partdie":
