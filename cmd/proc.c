@@ -53,6 +53,14 @@ proc_raise_nofile(void)
 		given = (struct rlimit){ 0 };
 }
 
+/* True: what starts now gets the limits that we were given. */
+static bool
+lower(struct rlimit *ours)
+{
+	return given.rlim_max != 0 && getrlimit(RLIMIT_NOFILE, ours) == 0 &&
+	    setrlimit(RLIMIT_NOFILE, &given) == 0;
+}
+
 static int
 spawn(char *const *argv, pid_t *pid, struct mux_why *why)
 {
@@ -60,13 +68,30 @@ spawn(char *const *argv, pid_t *pid, struct mux_why *why)
 		.size = sizeof(sp), .argv = argv, .fds = { -1, -1, -1 }
 	};
 	struct rlimit ours;
-	bool raised = given.rlim_max != 0 &&
-	    getrlimit(RLIMIT_NOFILE, &ours) == 0 &&
-	    setrlimit(RLIMIT_NOFILE, &given) == 0;
+	bool lowered = lower(&ours);
 	int err = mux_spawn(&sp, pid, why);
 
-	if (raised)
+	if (lowered)
 		setrlimit(RLIMIT_NOFILE, &ours);
+	return err;
+}
+
+int
+proc_spawn_piped(const struct mux_spawn *sp, struct mux_ends *ends,
+    int *err_fd, struct mux_why *why)
+{
+	struct rlimit ours;
+	bool lowered = lower(&ours);
+	int err = mux_spawn_piped(sp, ends, err_fd, why);
+
+	if (lowered)
+		setrlimit(RLIMIT_NOFILE, &ours);
+	if (err == 0 || !lowered || why->err != EMFILE)
+		return err;
+	/* We hold more than that, so there is no room for the pipes. */
+	err = mux_spawn_piped(sp, ends, err_fd, why);
+	if (err == 0)
+		prlimit(ends->child, RLIMIT_NOFILE, &given, NULL);
 	return err;
 }
 

@@ -11,7 +11,9 @@
 
 #include <bsd/sys/queue.h>
 
+struct mux_ends;
 struct mux_loop;
+struct mux_spawn;
 struct mux_why;
 struct proc;
 struct kid;
@@ -24,6 +26,10 @@ struct kids {
 
 /* The soft limit of descriptors becomes the hard one. */
 void proc_raise_nofile(void);
+
+/* mux_spawn_piped(), with the limit of descriptors that we were given. */
+int proc_spawn_piped(const struct mux_spawn *, struct mux_ends *, int *err_fd,
+    struct mux_why *);
 
 /* `status` is what the shell would call it: 128 + n for signal n. */
 typedef void proc_cb(int status, void *arg);
