@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "handler_err.h"
 #include "methods.h"
 #include "mux_io.h"
 #include "out.h"
@@ -328,6 +329,8 @@ dispatch_release(struct dispatch *d)
 	drop_all(&d->running);
 	drop_all(&d->queued);
 	drop_all(&d->dead);
+	while (!LIST_EMPTY(&d->left))
+		herr_free(LIST_FIRST(&d->left));
 	mux_task_free(d->task);
 	d->task = NULL;
 }

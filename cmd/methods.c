@@ -222,6 +222,9 @@ static const struct work_ops *
 ops_of(enum method_kind kind)
 {
 	switch (kind) {
+	case METHOD_SHELL:
+	case METHOD_PROGRAM:
+		return &handler_ops;
 	default:
 		return NULL;
 	}

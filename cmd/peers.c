@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatch.h"
 #include "flow.h"
 #include "listen.h"
 #include "out.h"
@@ -23,7 +24,8 @@ struct peer {
 	TAILQ_ENTRY(peer) next;
 	struct peers *all;
 	struct mux_conn *conn;
-	uint64_t no, since, n_streams;
+	struct work_peer *caller;	/* what works know of it */
+	uint64_t no, since, n_streams, n_calls;
 	bool hello;
 	char who[FLOW_WHO];
 };
@@ -68,6 +70,7 @@ peer_free(struct peer *p)
 	peer_unlink(p);
 	flows_orphan(&p->all->reach->flows, p->no);
 	mux_conn_free(p->conn);
+	work_peer_unref(p->caller);
 	free(p);
 }
 
@@ -116,11 +119,25 @@ on_open(struct mux_conn *c, struct mux_stream *st, const struct mux_open *o,
 	struct peer *p = arg;
 
 	p->n_streams++;
+	if (o->request != NULL) {
+		mux_stream_refuse(st, MUX_UNKNOWN_METHOD, NULL);
+		return;
+	}
 	if (o->target == NULL) {
 		mux_stream_refuse(st, MUX_UNSUPPORTED, "expected a target");
 		return;
 	}
 	reach_open(p->all->reach, c, p->no, p->who, st, o);
+}
+
+static void
+on_call(struct mux_conn *c, struct mux_call *call,
+    const struct mux_request *q, void *arg)
+{
+	struct peer *p = arg;
+
+	p->n_calls++;
+	dispatch_call(p->all->calls, c, p->caller, call, q);
 }
 
 /* The reason, without who it was: that stands in front already. */
@@ -146,6 +163,7 @@ say_ended(const struct peer *p, int err, const struct mux_why *why)
 	const struct say_field fields[] = {
 		{ "conn", NULL, p->no }, { "from", p->who, 0 },
 		{ "streams", NULL, p->n_streams },
+		{ "calls", NULL, p->n_calls },
 		{ "duration_ns", NULL, ns },
 		{ "how", mux_strerror(err), 0 },
 		{ "code", NULL, why->code },
@@ -157,8 +175,8 @@ say_ended(const struct peer *p, int err, const struct mux_why *why)
 	    p->hello || err != MUX_E_DONE ? SAY_NOTE : SAY_INFO,
 	    "connection", fields, sizeof(fields) / sizeof(fields[0]),
 	    "connection %" PRIu64 " from %s: %s%s (streams: %" PRIu64 ", "
-	    "%" PRIu64 ".%03" PRIu64 " s)", p->no, p->who,
-	    p->hello ? "" : "no HELLO: ", text, p->n_streams,
+	    "calls: %" PRIu64 ", %" PRIu64 ".%03" PRIu64 " s)", p->no, p->who,
+	    p->hello ? "" : "no HELLO: ", text, p->n_streams, p->n_calls,
 	    ns / 1000000000, ns / 1000000 % 1000);
 }
 
@@ -193,6 +211,7 @@ static const struct mux_conn_ops conn_ops = {
 	.size = sizeof(conn_ops),
 	.ready = on_ready,
 	.open = on_open,
+	.call = on_call,
 	.closed = on_closed,
 };
 
@@ -206,12 +225,17 @@ peer_new(struct peers *all, const struct mux_ends *ends)
 	p->all = all;
 	p->since = mux_loop_now(all->loop);
 	flow_who(ends, p->who);
-	if (mux_conn_new(all->loop, ends, &all->cfg, &conn_ops, p,
-	    &p->conn) != 0) {
+	p->no = all->serial + 1;
+	p->caller = work_peer_new(p->no, p->who, ends->peer);
+	if (p->caller == NULL || mux_conn_new(all->loop, ends, &all->cfg,
+	    &conn_ops, p, &p->conn) != 0) {
+		work_peer_unref(p->caller);
 		free(p);
 		return NULL;
 	}
-	p->no = ++all->serial;
+	p->caller->have_uid = ends->have_cred;
+	p->caller->uid = ends->uid;
+	all->serial++;
 	return p;
 }
 

@@ -13,6 +13,7 @@
 
 #include "mux_io.h"
 
+struct dispatch;
 struct peer;
 struct reach;
 struct uids;
@@ -24,6 +25,7 @@ struct peers {
 	struct mux_loop *loop;
 	struct mux_config cfg;
 	struct reach *reach;
+	struct dispatch *calls;
 	const struct uids *uids;	/* who may connect */
 	uint64_t max_conns;	/* that may come to a HELLO; 0 = no limit */
 	uint64_t max_clients;	/* of them at once */

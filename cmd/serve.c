@@ -1,8 +1,9 @@
 /*
- * serve.c - muxctl serve: listens, and brings the streams of its peers to
- * targets.  Its rooms: serve_opts.c reads the options, doors.c has the
- * listeners, peers.c the connections, reach.c the streams, targets.c the
- * rules, stop.c the reasons to end, proc.c the command that is run.
+ * serve.c - muxctl serve: listens, runs the calls of its peers as methods, and
+ * brings their streams to targets.  Its rooms: serve_opts.c and
+ * serve_methods.c read the options, doors.c has the listeners, peers.c the
+ * connections, dispatch.c the calls, reach.c the streams, targets.c the rules,
+ * stop.c the reasons to end, proc.c the command that is run.
  *
  * Invariant: the loop is left only through serve_check(), when nothing is
  * left that could still be finished, or by an abort.
@@ -16,12 +17,15 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "dispatch.h"
 #include "doors.h"
 #include "life.h"
+#include "methods.h"
 #include "listen.h"
 #include "out.h"
 #include "peers.h"
 #include "proc.h"
+#include "ptree.h"
 #include "reach.h"
 #include "serve.h"
 #include "stop.h"
@@ -40,6 +44,8 @@ struct serve {
 	struct targets *targets;
 	struct reach reach;
 	struct peers peers;
+	struct ptrees *trees;
+	struct dispatch calls;
 	struct proc *proc;
 	bool proc_done;
 	int status;
@@ -50,9 +56,9 @@ static int cmd_serve(int argc, char **argv);
 const struct verb verb_serve = {
 	.name = "serve",
 	.main = cmd_serve,
-	.synopsis = "serve [-l ADDR]... [-T NAME=ADDR]... [OPTION]... "
-	    "[-- CMD [ARG]...]",
-	.about = "listen, and connect streams to targets",
+	.synopsis = "serve [-l ADDR]... [-m NAME=COMMAND]... "
+	    "[-T NAME=ADDR]... [OPTION]... [-- CMD [ARG]...]",
+	.about = "listen, run calls as commands, connect streams to targets",
 	.opts = serve_opts_table,
 	.common = COMMON_LOG | COMMON_SERVICE
 };
@@ -69,13 +75,16 @@ is_running(const struct serve *s)
 static void
 serve_check(struct serve *s)
 {
-	bool empty = s->peers.n == 0 && s->reach.n_flows == 0;
+	bool idle = s->calls.n_running == 0 && s->calls.n_queued == 0;
+	bool empty = idle && s->peers.n == 0 && s->reach.n_flows == 0;
 
-	if (peers_full(&s->peers))
+	if (peers_full(&s->peers) || dispatch_full(&s->calls))
 		doors_close(&s->doors);
 	stop_idle(s->stop, empty && !is_running(s));
 	if (empty && peers_full(&s->peers) && !is_running(s))
 		stop_drain(s->stop, "all connections were served");
+	if (idle && dispatch_full(&s->calls) && !is_running(s))
+		stop_drain(s->stop, "all calls were served");
 	if (empty && s->peers.n_waiting == 0 && doors_all_came(&s->doors))
 		stop_drain(s->stop, "the connection is over");
 	if (empty && stop_draining(s->stop) && !is_running(s))
@@ -94,8 +103,9 @@ on_changed(void *arg)
 	serve_check(s);
 }
 
+/* Of a stream, or of a call. */
 static void
-on_stream_ended(void *arg)
+on_work_ended(void *arg)
 {
 	serve_check(arg);
 }
@@ -147,14 +157,38 @@ on_state(FILE *out, void *arg)
 	peers_state(&s->peers, out);
 	TAILQ_FOREACH(f, &s->reach.flows, next)
 		flow_state(f, now, out);
+	dispatch_state(&s->calls, out);
 }
 
-/* Targets and rules anew; with a mistake in them the old ones stay. */
+/* Takes over what the options say now; with a mistake in them nothing. */
+static void
+reload(struct serve *s, const struct serve_opts *opts)
+{
+	struct targets *targets;
+	struct methods *methods = NULL;
+	struct mux_config cfg;
+
+	if (serve_opts_targets(opts, &targets) != 0)
+		return;
+	if (serve_opts_methods(opts, &methods) != 0 ||
+	    serve_opts_config(opts, methods, &cfg) != 0) {
+		methods_unref(methods);
+		targets_free(targets);
+		return;
+	}
+	targets_free(s->targets);
+	s->targets = targets;
+	s->reach.targets = targets;
+	dispatch_methods(&s->calls, methods);
+	s->peers.cfg.max_calls = cfg.max_calls;
+	s->peers.cfg.memory = cfg.memory;
+	say(SAY_INFO, "reloaded targets, rules and methods");
+}
+
 static void
 on_reload(void *arg)
 {
 	struct serve *s = arg;
-	struct targets *fresh;
 	struct serve_opts opts;
 	struct opt_common com;
 	struct opt_rest rest;
@@ -168,18 +202,15 @@ on_reload(void *arg)
 	memcpy(argv, s->argv, (size_t)s->argc * sizeof(*argv));
 	serve_opts_init(&opts);
 	if (opt_read(&verb_serve, s->argc, argv, &opts, &com, &rest, &asked,
-	    &why) != 0)
+	    &why) != 0) {
 		say(SAY_ERROR, "reload: %s: targets and rules stay as they "
 		    "are", why.text);
-	else if (s->com.config_read && !com.config_read)
+	} else if (s->com.config_read && !com.config_read) {
 		say(SAY_ERROR, "reload: the configuration file has gone: "
 		    "targets and rules stay as they are");
-	else if (serve_opts_targets(&opts, &fresh) == 0) {
+	} else {
 		s->com.config_read = com.config_read;
-		targets_free(s->targets);
-		s->targets = fresh;
-		s->reach.targets = fresh;
-		say(SAY_INFO, "reloaded targets and rules");
+		reload(s, &opts);
 	}
 	opt_forget(mark);
 	free(argv);
@@ -226,6 +257,23 @@ start_command(struct serve *s)
 }
 
 static int
+start_calls(struct serve *s)
+{
+	struct mux_why why;
+
+	if (ptrees_new(s->loop, &s->trees, &why) != 0)
+		return say_exit(CMD_USAGE, "%s", why.text);
+	s->calls.loop = s->loop;
+	s->calls.trees = s->trees;
+	s->calls.state = on_state;
+	s->calls.ended = on_work_ended;
+	s->calls.arg = s;
+	if (dispatch_init(&s->calls) != 0)
+		return say_exit(CMD_USAGE, "out of memory");
+	return 0;
+}
+
+static int
 start_rooms(struct serve *s)
 {
 	const struct stop_opts so = { s->opts.grace, s->opts.idle_exit };
@@ -234,17 +282,19 @@ start_rooms(struct serve *s)
 	s->reach.loop = s->peers.loop = s->doors.loop = s->loop;
 	s->reach.targets = s->targets;
 	s->reach.connect_timeout = s->opts.connect_timeout;
-	s->reach.ended = on_stream_ended;
+	s->reach.ended = on_work_ended;
 	s->peers.reach = &s->reach;
+	s->peers.calls = &s->calls;
 	s->peers.max_conns = s->opts.once ? 1 : (uint64_t)s->opts.max_conns;
 	s->peers.max_clients = (uint64_t)s->opts.max_clients;
 	s->peers.changed = on_changed;
-	s->doors.warn = targets_any(s->targets);
+	s->doors.warn = targets_any(s->targets) ||
+	    methods_any(s->calls.methods);
 	s->doors.accept = on_accept;
 	s->reach.arg = s->peers.arg = s->doors.arg = s;
 	if (stop_new(s->loop, &so, &stop_ops, s, &s->stop, &why) != 0)
 		return say_exit(CMD_USAGE, "%s", why.text);
-	return 0;
+	return start_calls(s);
 }
 
 /* Nobody starts it for that. */
@@ -280,6 +330,8 @@ serve_release(struct serve *s)
 	if (s->loop != NULL) {
 		peers_release(&s->peers);
 		reach_release(&s->reach);
+		dispatch_release(&s->calls);
+		ptrees_free(s->trees);
 		proc_free(s->proc);
 		stop_free(s->stop);
 		doors_close(&s->doors);
@@ -287,6 +339,8 @@ serve_release(struct serve *s)
 	}
 	doors_release(&s->doors);
 	targets_free(s->targets);
+	methods_unref(s->calls.methods);
+	free((void *)(uintptr_t)s->calls.env);
 	uids_free(&s->uids);
 	free(s->argv);
 }
@@ -300,7 +354,10 @@ serve_read(struct serve *s, int argc, char **argv, struct opt_rest *rest)
 	    rest)) >= 0)
 		return r;
 	if ((r = serve_opts_check(&s->opts, rest, &s->com)) != 0 ||
-	    (r = serve_opts_config(&s->opts, &s->peers.cfg)) != 0 ||
+	    (r = serve_opts_methods(&s->opts, &s->calls.methods)) != 0 ||
+	    (r = serve_opts_dispatch(&s->opts, &s->calls)) != 0 ||
+	    (r = serve_opts_config(&s->opts, s->calls.methods,
+	    &s->peers.cfg)) != 0 ||
 	    (r = uids_read(s->opts.allow_uid, &s->uids)) != 0 ||
 	    (r = serve_opts_targets(&s->opts, &s->targets)) != 0 ||
 	    (r = doors_read(&s->doors, &s->opts.listen)) != 0)

@@ -11,9 +11,15 @@
 
 #include "cmd.h"
 #include "conf.h"
+#include "methods.h"
 #include "out.h"
 #include "serve.h"
 #include "targets.h"
+
+/* At once, of one peer: as many as one that pipelines keeps under way. */
+#define MAX_CALLS	1024u
+/* So that a window is 64 KiB with these and the default of --max-streams. */
+#define MEMORY_CALLS	(160u * 1024u * 1024u)
 
 #define S(field)	.offset = offsetof(struct serve_opts, field)
 
@@ -39,13 +45,45 @@ const struct opt serve_opts_table[] = {
 	    "give a target D to take a connection (10s)",
 	    S(connect_timeout) },
 
+	OPT_HEADING("Methods"),
+	{ "method", 'm', OPT_LIST, "NAME=COMMAND",
+	    "calls of NAME run the shell command", S(methods),
+	    .flags = OPT_ADD },
+	{ "exec", 'x', OPT_LIST, "NAME=PROGRAM",
+	    "the same without a shell: a program and arguments", S(methods),
+	    .flags = OPT_ADD },
+	{ "methods", 'M', OPT_LIST, "DIR",
+	    "every executable in DIR is a method", S(dirs),
+	    .flags = OPT_ADD },
+	{ "profile", 0, OPT_STRING, "ssh",
+	    "methods of the user's own directory", S(profile) },
+	{ "default-method", 0, OPT_STRING, "NAME",
+	    "what plain calls without a method mean", S(default_method) },
+	{ "env", 0, OPT_LIST, "NAME[=VALUE]",
+	    "methods find it in their environment", S(env),
+	    .flags = OPT_ADD },
+	{ "cwd", 0, OPT_STRING, "DIR", "methods run there (here)", S(cwd) },
+	{ "jobs", 0, OPT_NUMBER, "N", "methods that run at once (64)",
+	    S(jobs), .min = 0, .max = INT_MAX },
+	{ "queue", 0, OPT_NUMBER, "N", "calls that wait for one (1024)",
+	    S(queue), .min = 0, .max = INT_MAX },
+	{ "call-timeout", 0, OPT_DURATION, "D",
+	    "how long a call may take (as long as its caller waits)",
+	    S(call_timeout) },
+	{ "kill-after", 0, OPT_DURATION, "D",
+	    "how long what is ended may take before it is killed (5s)",
+	    S(kill_after) },
+	{ "limit", 0, OPT_LIST, "NAME=LIMITS",
+	    "for one method: jobs:N,queue:N,timeout:D", S(limits),
+	    .flags = OPT_ADD },
+
 	OPT_HEADING("Limits of each connection"),
 	{ "max-frame", 0, OPT_SIZE, "SIZE", "largest frame taken (1M)",
 	    S(max_frame), .min = 4096, .max = 16 << 20 },
 	{ "max-streams", 0, OPT_NUMBER, "N", "streams at once (256)",
 	    S(max_streams), .min = 1, .max = 1 << 24 },
 	{ "memory", 0, OPT_SIZE, "SIZE",
-	    "what slow targets may hold back (64M)",
+	    "what slow readers may hold back (64M, with methods 160M)",
 	    S(memory), .min = 8192, .max = INT64_MAX },
 	{ "keepalive", 0, OPT_DURATION, "D",
 	    "ask a silent peer after D, three times (30s)", S(keepalive) },
@@ -58,10 +96,12 @@ const struct opt serve_opts_table[] = {
 	{ "once", 0, OPT_FLAG, NULL, "end after one connection", S(once) },
 	{ "max-conns", 0, OPT_NUMBER, "N", "end after N connections",
 	    S(max_conns), .min = 0, .max = INT_MAX },
+	{ "max-calls", 0, OPT_NUMBER, "N", "end after N calls",
+	    S(max_calls), .min = 0, .max = INT_MAX },
 	{ "idle-exit", 0, OPT_DURATION, "D",
 	    "end after D without a connection", S(idle_exit) },
 	{ "grace", 0, OPT_DURATION, "D",
-	    "how long streams may go on after SIGTERM (5s)", S(grace) },
+	    "how long work may go on after SIGTERM (5s)", S(grace) },
 	OPT_LAST
 };
 
@@ -72,12 +112,19 @@ serve_opts_init(struct serve_opts *o)
 		.max_streams = 256,
 		.max_clients = 256,
 		.keepalive = OPT_UNSET,
+		.jobs = 64,
+		.queue = 1024,
+		.kill_after = UINT64_C(5000000000),
 		.connect_timeout = UINT64_C(10000000000),
 		.grace = UINT64_C(5000000000)
 	};
 	STAILQ_INIT(&o->listen.head);
 	STAILQ_INIT(&o->names.head);
 	STAILQ_INIT(&o->rules.head);
+	STAILQ_INIT(&o->methods.head);
+	STAILQ_INIT(&o->dirs.head);
+	STAILQ_INIT(&o->limits.head);
+	STAILQ_INIT(&o->env.head);
 }
 
 static bool
@@ -106,6 +153,9 @@ serve_opts_check(const struct serve_opts *o, const struct opt_rest *rest,
 	if (o->once && o->max_conns != 0)
 		return say_exit(CMD_USAGE,
 		    "--once and --max-conns do not go together");
+	if (o->profile != NULL && strcmp(o->profile, "ssh") != 0)
+		return say_exit(CMD_USAGE, "--profile: '%s': expected ssh",
+		    o->profile);
 	if (!is_stdio(&o->listen))
 		return 0;
 	if (com->background != NULL)
@@ -139,7 +189,8 @@ serve_opts_addr(const char *word, const char *where, struct mux_addr **out)
 }
 
 int
-serve_opts_config(const struct serve_opts *o, struct mux_config *cfg)
+serve_opts_config(const struct serve_opts *o, struct methods *m,
+    struct mux_config *cfg)
 {
 	*cfg = (struct mux_config){ .size = sizeof(*cfg) };
 	cfg->agent = "muxctl/" MUX_VERSION;
@@ -149,6 +200,20 @@ serve_opts_config(const struct serve_opts *o, struct mux_config *cfg)
 	cfg->memory = o->memory;
 	cfg->keepalive = conf_duration(o->keepalive);
 	return conf_check(cfg, (uint64_t)o->max_streams);
+	cfg->max_calls = methods_any(m) ? MAX_CALLS : 0;
+	cfg->memory = o->memory != 0 || !methods_any(m) ? o->memory :
+	    MEMORY_CALLS;
+	/* Whether the windows fit into the memory is the session's sum. */
+	err = mux_session_new(cfg, &no_ops, NULL, 0, &probe);
+	if (err == 0) {
+		mux_session_free(probe);
+		return 0;
+	}
+	if (err != MUX_E_INVAL)
+		return say_exit(CMD_USAGE, "%s", mux_strerror(err));
+	return say_exit(CMD_USAGE, "--memory is too small for --max-streams "
+	    "%jd: expected at least 8K for each%s", (intmax_t)o->max_streams,
+	    methods_any(m) ? ", and 8M for calls" : "");
 }
 
 static int

@@ -3,9 +3,9 @@
  * need not know whether it is still there.  Slots and queues are dispatch.c's.
  *
  * Invariants: what came before the start is kept, within the credit of the
- * peer and HELD_MAX for all; stop() runs before the call is let go unless
- * the work is done or failed by itself; of a body that was given whole the rest goes out although its
- * work is over.
+ * peer and HELD_MAX for all; stop() runs before the call is let go, unless the
+ * work is done or failed by itself; of a body that was given whole the rest
+ * goes out although its work is over.
  */
 #include <inttypes.h>
 #include <stdlib.h>
