@@ -301,8 +301,9 @@ start_rooms(struct serve *s)
 static void
 warn_useless(const struct serve *s)
 {
-	if (!targets_any(s->targets))
-		say(SAY_WARN, "no targets: nothing can be reached (see -T)");
+	if (!targets_any(s->targets) && !methods_any(s->calls.methods))
+		say(SAY_WARN, "no methods and no targets: nothing to do "
+		    "(see -m, -T)");
 }
 
 static int

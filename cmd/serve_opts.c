@@ -197,23 +197,11 @@ serve_opts_config(const struct serve_opts *o, struct methods *m,
 	cfg->max_frame = (uint32_t)o->max_frame;
 	cfg->max_streams = (uint32_t)o->max_streams;
 	cfg->max_open = MUX_NONE;
-	cfg->memory = o->memory;
-	cfg->keepalive = conf_duration(o->keepalive);
-	return conf_check(cfg, (uint64_t)o->max_streams);
 	cfg->max_calls = methods_any(m) ? MAX_CALLS : 0;
 	cfg->memory = o->memory != 0 || !methods_any(m) ? o->memory :
 	    MEMORY_CALLS;
-	/* Whether the windows fit into the memory is the session's sum. */
-	err = mux_session_new(cfg, &no_ops, NULL, 0, &probe);
-	if (err == 0) {
-		mux_session_free(probe);
-		return 0;
-	}
-	if (err != MUX_E_INVAL)
-		return say_exit(CMD_USAGE, "%s", mux_strerror(err));
-	return say_exit(CMD_USAGE, "--memory is too small for --max-streams "
-	    "%jd: expected at least 8K for each%s", (intmax_t)o->max_streams,
-	    methods_any(m) ? ", and 8M for calls" : "");
+	cfg->keepalive = conf_duration(o->keepalive);
+	return conf_check(cfg, (uint64_t)o->max_streams);
 }
 
 static int

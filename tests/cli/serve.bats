@@ -659,7 +659,7 @@ as_nobody() {	# VERB OPTION...
 
 @test "without targets nothing can be reached, and it says so" {
 	run muxctl serve -- true
-	said 0 "no targets: nothing can be reached (see -T)"
+	said 0 "no methods and no targets: nothing to do (see -m, -T)"
 	run muxctl serve --allow-target 'tcp:127.0.0.1:*' -- true
 	said 0 ""
 	[ "$output" = "" ]
