@@ -6,7 +6,8 @@
     caller.py flood ADDR METHOD N           N calls, as many under way as the
                             server takes; prints how many ended how
     caller.py refuse ADDR METHOD            one call, whose standard error is
-                            stopped as soon as it comes
+                            stopped as soon as it comes; then
+                            its body ends
     caller.py starve ADDR METHOD            one call without credit for its
                             answer; prints what comes until stdin ends
     caller.py feed ADDR METHOD N            one call with a body of N bytes, as
@@ -182,10 +183,11 @@ def flood(word, method, count):
 
 def refuse(word, method):
     server = Server(word)
-    server.call(method.encode())
+    call = server.call(method.encode(), flags=MORE)
     while not is_last(frame := server.next()):
         if frame.kind == START:
             server.send(encode(STOP, frame.ident, struct.pack("<I", 3)))
+            server.send(encode(REQUEST, call))
     print(how(split(frame)[0]).strip())
 
 

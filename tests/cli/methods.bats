@@ -84,7 +84,7 @@ json() {
 }
 
 @test "a method that reads nothing does not hold up its caller (E7)" {
-	serve -x true=true -m closes='exec <&-; sleep 0.1; echo done'
+	serve -x true=true -m closes='exec <&-; echo done'
 	[ "$(caller feed true 100000000)" = "some exit=0" ]
 	head -c 100000000 /dev/zero | call -d @- true
 	[ "$(head -c 10000000 /dev/zero | call -d @- closes)" = done ]
@@ -121,7 +121,7 @@ json() {
 	await says serve.log "talk: what else it says is left out"
 	says serve.log 'talk: two\\033\[1m'
 	[ "$(grep -c 'talk: end' serve.log)" = 0 ]
-	[ "$(tr -cd x <serve.log | wc -c)" -le 65536 ]
+	[ "$(sed 's/muxctl//' serve.log | tr -cd x | wc -c)" -le 65536 ]
 }
 
 @test "nothing that a caller sends is interpreted (E1)" {
@@ -136,7 +136,7 @@ json() {
 	# shellcheck disable=SC2016
 	p+=('$(touch canary)' '`touch canary`' '; touch canary #' \
 	    "'; touch canary; '" '"; touch canary; "' '| touch canary' \
-	    '&& touch canary' $'\ntouch canary\n' '-c touch canary' \
+	    '&& touch canary' $'\ntouch canary\n:' '-c touch canary' \
 	    '--eval=touch canary' '() { :;}; touch canary' '>canary' \
 	    '${x:=$(touch canary)}' '$((x=`touch canary`))' '-e touch canary' \
 	    'a[$(touch canary)]' "\$'touch canary'" '%p touch canary' \
@@ -146,7 +146,7 @@ json() {
 	serve -m shell='printf "<%s>" "$@"; cat; env >/dev/null' \
 	    -x program='printf <%s>' --cwd "$PWD"
 	for i in "${p[@]}"; do
-		[ "$(call --meta "k=$i" --data-raw "$i" -- \
+		[ "$(call --meta "k=x$i" --data-raw "$i" -- \
 		    shell "$i")" = "<$i>$i" ]
 		[ "$(call --data-raw "$i" -- program "$i")" = "<$i>" ]
 		run -127 call -- "$i"
@@ -228,11 +228,11 @@ $(ulimit -n)" ]
 	        os.setsid()
 	        if os.fork() == 0:
 	            open(name + ".pid", "w").write(str(os.getpid()))
-	            time.sleep(1000)
+	            signal.pause()
 	        os._exit(0)
 	open("self.pid", "w").write(str(os.getpid()))
 	print("up", flush=True)
-	time.sleep(1000)
+	signal.pause()
 	EOF
 	serve -x fork="python3 fork.py" --kill-after 100ms
 	spawn out.call muxctl call -a unix:up.sock fork
@@ -266,8 +266,9 @@ $(ulimit -n)" ]
 }
 
 @test "a child in the background does not hold up the answer (D10)" {
-	serve -m bg='sleep 1000 & echo $! >bg.pid; echo hi; exit 4' \
-	    -m quiet='sleep 1000 >/dev/null 2>&1 & echo $! >bg.pid; echo hi'
+	serve -m bg='tail -f /dev/null & echo $! >bg.pid; echo hi; exit 4' \
+	    -m quiet='tail -f /dev/null >/dev/null 2>&1 &
+	    echo $! >bg.pid; echo hi'
 	run -4 call bg
 	[ "$output" = hi ]
 	gone "$(cat bg.pid)"
@@ -292,7 +293,7 @@ $(ulimit -n)" ]
 	spawn out.two muxctl call -a unix:up.sock wait
 	kill -USR1 "$(cat serve.pid)"
 	await eval 'kill -USR1 $(cat serve.pid);
-	    says serve.log "\"state\":\"queued\".*\"blocked\":\"waits for a slot\""'
+	    grep "waits for a slot" serve.log | grep "\"state\":\"queued\""'
 	run call wait
 	said 126 "busy"
 	echo a >go
@@ -305,7 +306,7 @@ $(ulimit -n)" ]
 @test "--limit: of one method, beside the general ones" {
 	mkfifo go
 	serve -m one='echo up; read -r x <go; echo $x' -x two=true \
-	    -m three='sleep 1000' --limit one=jobs:1,queue:1 \
+	    -m three='tail -f /dev/null' --limit one=jobs:1,queue:1 \
 	    --limit three=timeout:100ms
 	spawn out.one muxctl call -a unix:up.sock one
 	await says out.one up
@@ -323,10 +324,10 @@ $(ulimit -n)" ]
 }
 
 @test "--call-timeout, and the shorter of two deadlines" {
-	serve -m sleep='sleep 1000' --call-timeout 200ms
-	run -124 call sleep
-	json sleep | grep '"kind":"timeout","code":124'
-	run caller frames sleep
+	serve -m hang='tail -f /dev/null' --call-timeout 200ms
+	run -124 call hang
+	json hang | grep '"kind":"timeout","code":124'
+	run caller frames hang
 	said 0 "1: error 6 "
 }
 
@@ -411,7 +412,7 @@ $(ulimit -n)" ]
 }
 
 @test "what is left after --grace is ended, and told so" {
-	serve -m wait='echo $$ >wait.pid; trap "" TERM; echo up; sleep 1000' \
+	serve -m wait='echo $$ >wait.pid; trap "" TERM; tail -f /dev/null' \
 	    --grace 200ms --kill-after 200ms
 	spawn out.one muxctl call -a unix:up.sock --json wait
 	one=$PID
@@ -426,8 +427,8 @@ $(ulimit -n)" ]
 }
 
 @test "a second SIGTERM does not wait" {
-	serve -m wait='echo $$ >wait.pid; trap "" TERM; sleep 1000' --grace 0 \
-	    --kill-after 0
+	serve -m wait='echo $$ >wait.pid; trap "" TERM; tail -f /dev/null' \
+	    --grace 0 --kill-after 0
 	spawn out.one muxctl call -a unix:up.sock wait
 	await test -s wait.pid
 	kill -TERM "$(cat serve.pid)"
@@ -446,7 +447,7 @@ $(ulimit -n)" ]
 }
 
 @test "SIGUSR1 shows each call" {
-	serve -m wait='echo up; sleep 1000'
+	serve -m wait='echo up; tail -f /dev/null'
 	spawn out.one muxctl call -a unix:up.sock wait
 	await says out.one up
 	kill -USR1 "$(cat serve.pid)"
@@ -457,7 +458,6 @@ $(ulimit -n)" ]
 }
 
 @test "plain S0: the default method, and its log" {
-	local s0=$BATS_TEST_DIRNAME/s0.py
 	serve -m up='tr a-z A-Z; echo noise >&2' --default-method up \
 	    -m bad='echo no >&2; exit 3'
 	[ "$(call --legacy up -d hello)" = HELLO ]
@@ -468,9 +468,8 @@ $(ulimit -n)" ]
 	said 1 "exited with 3"
 	end serve.pid
 	serve -x a=cat
-	run call --legacy a -d x
-	[ "$status" -ne 0 ]
-	[ -e "$s0" ]
+	run -127 call --legacy a -d x
+	said 127 "no such method"
 }
 
 @test "--cwd is where methods run" {
