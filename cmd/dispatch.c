@@ -265,6 +265,29 @@ dispatch_call(struct dispatch *d, struct mux_conn *conn,
 	place(w);
 }
 
+void
+dispatch_stream(struct dispatch *d, struct mux_conn *conn,
+    struct work_peer *peer, struct mux_stream *st,
+    const struct mux_request *q)
+{
+	const char *text;
+	uint32_t code;
+	struct work *w = take(d, conn, peer, q, &code, &text);
+
+	if (w == NULL) {
+		mux_stream_refuse(st, code, text);
+		return;
+	}
+	if (lane_attach(w, st, q) != 0) {
+		mux_stream_refuse(st, MUX_REFUSED, "out of memory");
+		work_free(w);
+		return;
+	}
+	place(w);
+	if (q->body_len > 0)
+		work_data(w, q->body, q->body_len);
+}
+
 bool
 dispatch_full(const struct dispatch *d)
 {
@@ -345,6 +368,8 @@ work_state(const struct work *w, uint64_t now, FILE *f)
 
 	if (w->call != NULL)
 		mux_call_stats(w->call, &st);
+	else if (w->lane != NULL)
+		lane_stats(w->lane, &st);
 	jout_begin(&j, f);
 	jout_str(&j, "event", "state");
 	jout_str(&j, "kind", "call");

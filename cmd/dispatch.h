@@ -20,6 +20,7 @@
 #include "mux.h"
 
 struct herr;
+struct lane;
 struct method;
 struct methods;
 struct mux_conn;
@@ -74,7 +75,8 @@ void work_peer_unref(struct work_peer *);
 struct work {
 	TAILQ_ENTRY(work) next;
 	struct dispatch *all;
-	struct mux_call *call;		/* NULL: gone, nobody waits */
+	struct mux_call *call;		/* NULL: gone, nobody waits, */
+	struct lane *lane;		/* or a stream is what it answers */
 	struct mux_conn *conn;		/* NULL with it */
 	struct methods *methods;	/* a reference */
 	struct method *method;
@@ -132,6 +134,9 @@ int dispatch_init(struct dispatch *);
 /* Inside call() of a connection. */
 void dispatch_call(struct dispatch *, struct mux_conn *, struct work_peer *,
     struct mux_call *, const struct mux_request *);
+/* Inside open(), of a stream that names a method or is plain S0's. */
+void dispatch_stream(struct dispatch *, struct mux_conn *,
+    struct work_peer *, struct mux_stream *, const struct mux_request *);
 /* --max-calls: has the last call come? */
 bool dispatch_full(const struct dispatch *);
 /* Ends all that is under way with MUX_UNAVAILABLE. */

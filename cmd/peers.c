@@ -120,7 +120,7 @@ on_open(struct mux_conn *c, struct mux_stream *st, const struct mux_open *o,
 
 	p->n_streams++;
 	if (o->request != NULL) {
-		mux_stream_refuse(st, MUX_UNKNOWN_METHOD, NULL);
+		dispatch_stream(p->all->calls, c, p->caller, st, o->request);
 		return;
 	}
 	if (o->target == NULL) {

@@ -1,6 +1,7 @@
 /*
- * work.c - between a work and the call that it answers: whoever runs methods
- * need not know whether it is still there.  Slots and queues are dispatch.c's.
+ * work.c - between a work and what it answers, a call or a stream: whoever
+ * runs methods need not know which it is, nor whether it is still there.
+ * Slots and queues are dispatch.c's.
  *
  * Invariants: what came before the start is kept, within the credit of the
  * peer and HELD_MAX for all; stop() runs before the call is let go, unless the
@@ -150,11 +151,15 @@ static void
 let_go(struct work *w)
 {
 	struct mux_call *call = w->call;
+	struct lane *lane = w->lane;
 
 	w->call = NULL;
+	w->lane = NULL;
 	w->conn = NULL;
 	if (call != NULL)
 		mux_call_release(call);
+	if (lane != NULL)
+		lane_let_go(lane);
 }
 
 void
@@ -176,6 +181,8 @@ work_consume(struct work *w, size_t n)
 {
 	if (w->call != NULL)
 		mux_call_consume(w->call, n);
+	else if (w->lane != NULL)
+		lane_consume(w->lane, n);
 }
 
 static bool
@@ -208,8 +215,8 @@ give_up(struct work *w, uint32_t code, const char *text)
 	work_done(w);
 }
 
-static void
-got_data(struct work *w, const void *p, size_t n)
+void
+work_data(struct work *w, const void *p, size_t n)
 {
 	if (w->over || w->stopped)
 		work_consume(w, n);
@@ -219,8 +226,8 @@ got_data(struct work *w, const void *p, size_t n)
 		give_up(w, MUX_BUSY, "too much waits for a slot");
 }
 
-static void
-got_eof(struct work *w)
+void
+work_eof(struct work *w)
 {
 	w->whole = true;
 	if (w->running && !w->stopped)
@@ -310,14 +317,14 @@ static void
 call_data(struct mux_call *c, const void *p, size_t n, void *arg)
 {
 	(void)c;
-	got_data(arg, p, n);
+	work_data(arg, p, n);
 }
 
 static void
 call_eof(struct mux_call *c, void *arg)
 {
 	(void)c;
-	got_eof(arg);
+	work_eof(arg);
 }
 
 static void
@@ -355,7 +362,7 @@ work_attach_call(struct work *w, struct mux_call *call)
 bool
 work_wanted(const struct work *w)
 {
-	return w->call != NULL;
+	return w->call != NULL || w->lane != NULL;
 }
 
 void
@@ -363,6 +370,8 @@ work_ready(struct work *w)
 {
 	if (w->call != NULL)
 		mux_call_ready(w->call);
+	else if (w->lane != NULL)
+		lane_ready(w->lane);
 }
 
 int
@@ -371,9 +380,12 @@ work_answer(struct work *w, const struct mux_answer *a, const void *body,
 {
 	int err;
 
-	if (w->call == NULL)
+	if (w->call != NULL)
+		err = mux_call_answer(w->call, a, body, len);
+	else if (w->lane != NULL)
+		err = lane_answer(w->lane, a, body, len);
+	else
 		return MUX_E_STATE;
-	err = mux_call_answer(w->call, a, body, len);
 	w->answered = w->answered || err == 0;
 	return err;
 }
@@ -383,9 +395,12 @@ work_reply(struct work *w, const struct mux_answer *a)
 {
 	int err;
 
-	if (w->call == NULL)
+	if (w->call != NULL)
+		err = mux_call_reply(w->call, a);
+	else if (w->lane != NULL)
+		err = lane_reply(w->lane, a);
+	else
 		return MUX_E_STATE;
-	err = mux_call_reply(w->call, a);
 	w->replied = w->replied || err == 0;
 	return err;
 }
@@ -393,18 +408,27 @@ work_reply(struct work *w, const struct mux_answer *a)
 int
 work_amend(struct work *w, const struct mux_answer *a)
 {
-	return w->call != NULL ? mux_call_amend(w->call, a) : MUX_E_STATE;
+	if (w->call != NULL)
+		return mux_call_amend(w->call, a);
+	if (w->lane == NULL)
+		return MUX_E_STATE;
+	lane_amend(w->lane, a);
+	return 0;
 }
 
 int
 work_fail(struct work *w, uint32_t code, const char *text,
     const struct mux_answer *a)
 {
-	int err;
+	int err = 0;
 
-	if (w->call == NULL)
+	if (!work_wanted(w))
 		return MUX_E_STATE;
-	if ((err = mux_call_fail(w->call, code, text, a)) != 0)
+	if (w->call != NULL)
+		err = mux_call_fail(w->call, code, text, a);
+	else
+		lane_fail(w->lane, code, text);
+	if (err != 0)
 		return err;
 	w->answered = w->stopped = true;
 	w->all->n_failed++;

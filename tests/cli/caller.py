@@ -12,6 +12,9 @@
                             answer; prints what comes until stdin ends
     caller.py feed ADDR METHOD N            one call with a body of N bytes, as
                             fast as credit comes; prints how many went out
+    caller.py stream ADDR METHOD BODY [ARG...]
+                            a stream with a method; its request is BODY, and
+                            then ", and more"
     caller.py leave ADDR METHOD             one call; prints "called" and is
                             gone, without an answer, when stdin ends
     caller.py meta ADDR METHOD              one call with metadata and a method
@@ -219,6 +222,30 @@ def feed(word, method, size):
             print("all" if sent == size else "some",
                   how(split(frame)[0]).strip())
             return
+
+
+def stream(word, method, body, *args):
+    server = Server(word)
+    server.send(encode(START, 1, block(
+        tag(METHOD, method.encode()), *(tag(ARG, a.encode()) for a in args))
+        + body.encode(), EXT))
+    server.send(encode(DATA, 1, b", and more", FIN))
+    got = b""
+    while True:
+        frame = server.next()
+        if frame.kind == OK:
+            print("ok")
+        got += frame.payload if frame.kind == DATA else b""
+        if frame.kind in (END, RESET, ERROR) or frame.flags & FIN:
+            break
+    if got:
+        print(got)
+    if frame.kind in (RESET, ERROR):
+        print("reset" if frame.kind == RESET else "error",
+              struct.unpack_from("<I", frame.payload)[0],
+              frame.payload[4:].decode())
+    else:
+        print("end")
 
 
 def leave(word, method):

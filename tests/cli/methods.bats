@@ -472,6 +472,51 @@ $(ulimit -n)" ]
 	said 127 "no such method"
 }
 
+s0() {	# COMMAND CASE...
+	local one
+	serve -m default="$1" --default-method default --kill-after 100ms
+	for one in "${@:2}"; do
+		# shellcheck disable=SC2086
+		set -- $one
+		python3 "$BATS_TEST_DIRNAME/s0.py" "$1" unix:up.sock "${@:2}"
+	done
+	end serve.pid
+	rm -f serve.pid
+}
+
+@test "plain S0: calls and streams of a program that knows nothing else" {
+	s0 cat flags ids streams many_streams 'pipelined 300'
+	s0 'tr a-z A-Z' batch
+	# shellcheck disable=SC2016
+	s0 'if [ "$(cat)" = x ]; then exit 3; fi' \
+	    'fails 1 exited' 'stream_fails 2 exited'
+	# shellcheck disable=SC2016
+	s0 'if [ "$(cat)" = x ]; then tail -f /dev/null; fi' cancels
+	# shellcheck disable=SC2016
+	s0 'if [ "$(cat)" = x ]; then yes; else echo; fi' cancels_stream \
+	    pauses
+}
+
+@test "a stream that names a method is its answer" {
+	serve -x cat=cat -m fail='cat; exit 4' -x none=/nonexistent/program \
+	    -m args='echo "$@"' -x true=true -m killed='kill -9 $$'
+	[ "$(caller stream cat hello)" = "ok
+b'hello, and more'
+end" ]
+	[ "$(caller stream fail hello)" = "ok
+b'hello, and more'
+reset 2 exited with 4" ]
+	[ "$(caller stream true x)" = "ok
+end" ]
+	[ "$(caller stream killed x)" = "ok
+reset 2 killed by signal 9" ]
+	[[ $(caller stream none x) == "error 9 "*"No such file"* ]]
+	[ "$(caller stream nosuch x)" = "error 4 no such method" ]
+	[ "$(caller stream args x a 'b c')" = "ok
+b'a b c\n'
+end" ]
+}
+
 @test "--cwd is where methods run" {
 	mkdir there
 	serve -x pwd=pwd --cwd there

@@ -1,0 +1,321 @@
+/*
+ * work_stream.c - a stream that names a method: the same work as a call, but
+ * its answer is the stream.  A clean exit is its end; anything else is an
+ * error of it, behind what was written before.
+ *
+ * Invariant: a lane lives as long as its stream: the work may be over while
+ * the rest of an answer goes out, or while the peer has not ended its side.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "methods.h"
+#include "mux_io.h"
+#include "work.h"
+
+struct lane {
+	struct mux_stream *st;
+	struct work *w;		/* NULL: over */
+	struct mux_task *task;
+	struct mux_answer end;	/* what was said of the exit */
+	uint8_t *body;		/* an answer that was given whole */
+	size_t len, off;
+	size_t gratis;		/* of the open: they took no credit */
+	uint32_t fail;		/* the error that comes next; 0 = none */
+	char text[200];		/* of it */
+	bool in_fill, given, ended, eof;
+};
+
+static void
+lane_free(struct lane *l)
+{
+	if (l->w != NULL)
+		l->w->lane = NULL;
+	if (l->st != NULL)
+		mux_stream_release(l->st);
+	mux_task_free(l->task);
+	free(l->body);
+	free(l);
+}
+
+/* Both sides have ended: only now it can be let go without a reset. */
+static void
+on_task(struct mux_task *task, void *arg)
+{
+	struct lane *l = arg;
+
+	(void)task;
+	if (!l->ended)
+		return;
+	if (l->eof)
+		lane_free(l);
+	else
+		mux_stream_stop(l->st, MUX_OK);
+}
+
+/* ---- what goes out ---- */
+
+static bool
+is_clean(const struct mux_answer *a)
+{
+	return !a->have_exit || (a->exit_kind == 0 && a->exit_value == 0);
+}
+
+static void
+set_fail(struct lane *l, uint32_t code, const char *text)
+{
+	l->fail = code;
+	snprintf(l->text, sizeof(l->text), "%s", text != NULL ? text : "");
+}
+
+static void
+fail_by_exit(struct lane *l)
+{
+	const struct mux_answer *a = &l->end;
+
+	l->fail = MUX_STREAM_FAILED;
+	snprintf(l->text, sizeof(l->text), a->exit_kind == 0 ?
+	    "exited with %u" : "killed by signal %u", (unsigned)a->exit_value);
+}
+
+/* The work has no more to do with it. */
+static void
+part(struct lane *l, uint32_t code)
+{
+	struct work *w = l->w;
+
+	l->w = NULL;
+	if (w == NULL)
+		return;
+	w->lane = NULL;
+	work_stop(w, code);
+}
+
+static size_t
+give_body(struct lane *l, void *buf, size_t max, unsigned *flags)
+{
+	size_t n = l->len - l->off;
+
+	if (n > max)
+		n = max;
+	if (n > 0)
+		memcpy(buf, l->body + l->off, n);
+	l->off += n;
+	if (l->off == l->len)
+		*flags = MUX_FILL_END;
+	return n;
+}
+
+static size_t
+ask_work(struct lane *l, void *buf, size_t max, unsigned *flags)
+{
+	struct work *w = l->w;
+	size_t n;
+
+	if (w == NULL || w->over || w->stopped)
+		return 0;
+	l->in_fill = true;
+	n = w->method->ops->fill(w, buf, max, flags);
+	l->in_fill = false;
+	return n;
+}
+
+static size_t
+on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
+    unsigned *flags, void *arg)
+{
+	struct lane *l = arg;
+	unsigned end = 0;
+	size_t n = 0;
+
+	(void)limit;
+	if (l->fail == 0)
+		n = l->given ? give_body(l, buf, max, &end) :
+		    ask_work(l, buf, max, &end);
+	if (end != 0 && l->fail == 0 && !is_clean(&l->end))
+		fail_by_exit(l);
+	if (n > 0 && l->fail != 0)
+		return n;	/* it is asked again */
+	if (l->fail != 0) {
+		mux_stream_reset(st, l->fail, l->text);
+		l->ended = l->eof = true;
+	} else if (end != 0) {
+		*flags = MUX_FILL_END;
+		l->ended = true;
+	}
+	if (l->ended) {
+		mux_task_run(l->task);
+		part(l, MUX_OK);
+	}
+	return n;
+}
+
+/* ---- what comes ---- */
+
+static void
+on_data(struct mux_stream *st, const void *p, size_t n, void *arg)
+{
+	struct lane *l = arg;
+
+	if (l->w != NULL)
+		work_data(l->w, p, n);
+	else
+		mux_stream_consume(st, n);
+}
+
+static void
+on_eof(struct mux_stream *st, void *arg)
+{
+	struct lane *l = arg;
+
+	(void)st;
+	l->eof = true;
+	mux_task_run(l->task);
+	if (l->w != NULL)
+		work_eof(l->w);
+}
+
+/* It wants no more: our side has ended. */
+static void
+on_stopped(struct mux_stream *st, uint32_t code, void *arg)
+{
+	struct lane *l = arg;
+
+	(void)st;
+	(void)code;
+	l->ended = true;
+	mux_task_run(l->task);
+	part(l, MUX_CANCELLED);
+}
+
+static void
+on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
+{
+	struct lane *l = arg;
+
+	(void)st;
+	(void)text;
+	l->ended = l->eof = true;
+	part(l, code == MUX_CARRIER_LOST || code == MUX_UNAVAILABLE ? code :
+	    MUX_CANCELLED);
+	lane_free(l);
+}
+
+static const struct mux_stream_ops stream_ops = {
+	.size = sizeof(stream_ops), .fill = on_fill, .data = on_data,
+	.eof = on_eof, .stopped = on_stopped, .reset = on_reset,
+};
+
+int
+lane_attach(struct work *w, struct mux_stream *st,
+    const struct mux_request *q)
+{
+	struct lane *l = calloc(1, sizeof(*l));
+
+	if (l == NULL || mux_task_new(w->all->loop, on_task, l,
+	    &l->task) != 0) {
+		free(l);
+		return -1;
+	}
+	l->st = st;
+	l->w = w;
+	l->gratis = q->body_len;
+	l->end = (struct mux_answer){ .size = sizeof(l->end) };
+	w->lane = l;
+	w->id = mux_stream_id(st);
+	mux_stream_attach(st, &stream_ops, l);
+	return 0;
+}
+
+/* ---- the verbs of works ---- */
+
+void
+lane_consume(struct lane *l, size_t n)
+{
+	size_t gratis = n < l->gratis ? n : l->gratis;
+
+	l->gratis -= gratis;
+	mux_stream_consume(l->st, n - gratis);
+}
+
+void
+lane_ready(struct lane *l)
+{
+	mux_stream_ready(l->st);
+}
+
+int
+lane_reply(struct lane *l, const struct mux_answer *a)
+{
+	int err = mux_stream_accept(l->st);
+
+	if (err == 0 && a != NULL)
+		lane_amend(l, a);
+	if (err == 0)
+		mux_stream_ready(l->st);
+	return err;
+}
+
+int
+lane_answer(struct lane *l, const struct mux_answer *a, const void *body,
+    size_t len)
+{
+	uint8_t *copy = malloc(len + 1);
+	int err;
+
+	if (copy == NULL)
+		return MUX_E_NOMEM;
+	if (len > 0)
+		memcpy(copy, body, len);
+	if ((err = lane_reply(l, a)) != 0) {
+		free(copy);
+		return err;
+	}
+	l->body = copy;
+	l->len = len;
+	l->given = true;
+	return 0;
+}
+
+void
+lane_amend(struct lane *l, const struct mux_answer *a)
+{
+	if (!a->have_exit)
+		return;
+	l->end.have_exit = true;
+	l->end.exit_kind = a->exit_kind;
+	l->end.exit_value = a->exit_value;
+}
+
+void
+lane_fail(struct lane *l, uint32_t code, const char *text)
+{
+	l->w->lane = NULL;
+	l->w = NULL;
+	if (l->in_fill) {
+		set_fail(l, code, text);
+		return;
+	}
+	/* an ERROR while it is not accepted */
+	mux_stream_reset(l->st, code, text);
+	lane_free(l);
+}
+
+void
+lane_let_go(struct lane *l)
+{
+	l->w = NULL;
+	/* nobody will answer */
+	if (!l->given && !l->ended && l->fail == 0) {
+		mux_stream_reset(l->st, MUX_INTERNAL, "no answer");
+		l->ended = l->eof = true;
+		mux_task_run(l->task);
+	}
+}
+
+void
+lane_stats(const struct lane *l, struct mux_stream_stats *out)
+{
+	mux_stream_stats(l->st, out);
+}
