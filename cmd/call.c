@@ -77,7 +77,8 @@ call_end(struct call *c, int status)
 		return;
 	c->ended = true;
 	c->status = status;
-	mux_loop_stop(c->loop, status);
+	if (c->loop != NULL)
+		mux_loop_stop(c->loop, status);
 }
 
 void
@@ -201,8 +202,8 @@ call_run(struct call *c)
 {
 	int r;
 
-	if ((r = c->mode->begin(c)) != 0)
-		return r;
+	if ((r = c->mode->begin(c)) != 0 || c->ended)
+		return r != 0 ? r : c->status;
 	if (mux_loop_new(&c->loop) != 0)
 		return say_exit(CMD_USAGE, "start-up: %s", strerror(errno));
 	c->since = mux_loop_now(c->loop);

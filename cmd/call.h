@@ -63,7 +63,7 @@ struct call_mode {
 	 * exit status and it has been said. */
 	int (*check)(struct call *);
 	/* Before there is a loop, and signals are as they were: 0, or an exit
-	 * status, said. */
+	 * status, said.  May call call_end(). */
 	int (*begin)(struct call *);
 	/* There is a loop, for timers and tasks: the same. */
 	int (*watch)(struct call *);
@@ -122,6 +122,7 @@ struct call_body {
 	size_t len;
 	int fd;
 	bool inherited;		/* standard input */
+	bool again;		/* can be had once more: a file */
 };
 int call_body(const struct call *, struct call_body *);
 /* Does a body come from standard input? */

@@ -194,6 +194,7 @@ body_of_file(const struct opt_item *i, const char *path, struct call_body *b)
 		err = errno;
 	else if (S_ISDIR(st.st_mode))
 		err = EISDIR;
+	b->again = err == 0 && S_ISREG(st.st_mode);
 	if (err == 0)
 		return 0;
 	if (b->fd >= 0)

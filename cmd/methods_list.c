@@ -93,7 +93,7 @@ describe(const json_t *o)
 }
 
 int
-methods_describe(const char *name, const char *text, size_t len)
+methods_describe(const char *name, const char *text, size_t len, bool json)
 {
 	const char *its;
 	bool bad, found = false;
@@ -102,7 +102,10 @@ methods_describe(const char *name, const char *text, size_t len)
 	while (!found && (o = next_object(&text, &len, &bad)) != NULL) {
 		its = json_string_value(json_object_get(o, "name"));
 		found = its != NULL && strcmp(its, name) == 0;
-		if (found)
+		if (found && json) {
+			json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+			putchar('\n');
+		} else if (found)
 			describe(o);
 		json_decref(o);
 	}

@@ -39,6 +39,7 @@ struct one {
 	int64_t tries;		/* that have failed */
 	bool over;		/* there is a result */
 	bool waiting;		/* for the next attempt */
+	bool elsewhere;		/* another process makes the call */
 	bool no_reader;		/* standard output leads nowhere any more */
 	bool body_used;		/* some of it was read and is gone */
 	bool body_gone;		/* its descriptor was given away */
@@ -214,7 +215,7 @@ on_done(struct invoke *inv, const struct result *r, void *arg)
 	struct result late = *r;
 	char text[] = "no end within -t (-t 0: no limit)";
 
-	o->body_used = !invoke_untouched(inv);
+	o->body_used = !o->body.again && !invoke_untouched(inv);
 	o->inv = NULL;
 	/* Whoever looked at the clock first, it is our limit. */
 	if (r->kind == RESULT_TIMEOUT && now_of(o) >= o->until)
@@ -384,27 +385,37 @@ one_stop(struct call *c)
 /* ---- --oneway ---- */
 
 /*
- * A server ends what nobody waits for.  So somebody does: this process goes
- * on without the one that was started, which has nothing left to do.
+ * A server ends what nobody waits for.  So somebody does: the process that was
+ * started returns when this one is "ready", and this one stays with the call.
  */
 static void
 on_leave(struct mux_task *t, void *arg)
 {
 	struct one *o = arg;
-	pid_t pid;
+	int r;
 
 	(void)t;
-	if (o->over)
-		return;
-	pid = fork();
-	if (pid > 0)
-		_exit(CMD_OK);
-	if (pid < 0) {
-		one_cancel(o, MUX_INTERNAL, strerror(errno));
-		return;
-	}
-	setsid();
-	out_detach();
+	if (!o->over && (r = life_ready()) >= 0)
+		call_end(o->c, r);
+}
+
+static int
+begin_oneway(struct one *o)
+{
+	struct call *c = o->c;
+	int r;
+
+	/* What goes on alone must not hold what others wait for. */
+	life_keep(o->body.fd);
+	life_keep_addr(c->addr);
+	/* Whose service we may be part of is not ready with us. */
+	unsetenv("NOTIFY_SOCKET");
+	c->com.background = "";
+	if ((r = life_begin(&c->com)) < 0)
+		return 0;
+	o->elsewhere = true;
+	call_end(c, r);
+	return 0;
 }
 
 /* The last frame of the request is on its way. */
@@ -455,12 +466,9 @@ one_begin(struct call *c)
 	o->c = c;
 	o->until = UINT64_MAX;
 	/* Opening a pipe can take long; it can still be interrupted. */
-	if ((r = call_body(c, &o->body)) != 0 || !c->opts.oneway)
+	if ((r = call_body(c, &o->body)) != 0)
 		return r;
-	/* What goes on alone must not hold what others wait for. */
-	life_keep(o->body.fd);
-	life_keep_addr(c->addr);
-	return (r = life_begin(&c->com)) < 0 ? 0 : r;
+	return c->opts.oneway ? begin_oneway(o) : 0;
 }
 
 static int
@@ -500,7 +508,7 @@ one_release(struct call *c)
 		mux_timer_free(o->idle);
 	if (o->again != NULL)
 		mux_timer_free(o->again);
-	if (c->opts.oneway)
+	if (c->opts.oneway && !o->elsewhere)
 		life_end();
 	free(o);
 }

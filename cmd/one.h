@@ -4,6 +4,7 @@
 #ifndef ONE_H
 #define ONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct call;
@@ -15,8 +16,10 @@ int one_tell(const struct call *, const struct result *,
     const struct sinks *);
 
 /* What mux.methods answers, for people: exit statuses, what is wrong has been
- * said.  One line "NAME<TAB>KIND<TAB>ABOUT" for each; or all about one. */
+ * said.  One line "NAME<TAB>KIND<TAB>ABOUT" for each; or all about one, as
+ * lines or as it came. */
 int methods_list(const char *text, size_t len);
-int methods_describe(const char *name, const char *text, size_t len);
+int methods_describe(const char *name, const char *text, size_t len,
+    bool json);
 
 #endif

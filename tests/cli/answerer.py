@@ -26,6 +26,7 @@ that it sees.  The METHOD says what to do:
     die              the carrier goes
     goodbye N        GOODBYE: nothing above id 0 was taken; the first N times
     busy N           ERROR 8, the first N times; then "ok"
+    raw HEX          these bytes, then the carrier goes
     mux.methods      a list of methods
 """
 import json
@@ -213,6 +214,9 @@ class Conn:
                 raise EOFError
             if name == "partfail":
                 self.fail(id, 1, b"no more")
+        elif name == "raw":
+            self.sock.sendall(bytes.fromhex(word[1].decode()))
+            raise EOFError
         elif name == "die":
             raise EOFError
         elif name == "goodbye" and self.later(q, word[0], num[1]):
