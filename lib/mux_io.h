@@ -314,6 +314,16 @@ void mux_relay_refuse(struct mux_relay *, uint32_t code, const char *text);
  * told to stop.  In the middle of things: it may only take note of it. */
 void mux_relay_on_stopped(struct mux_relay *,
     void (*stopped)(struct mux_relay *, void *arg));
+/*
+ * Whose end says less than the status of its program: END is held back when
+ * the descriptors come to their end, and ended() (may be NULL) is called, in
+ * the middle of things: it may only take note of it.  mux_relay_settle() says
+ * how it ended, before or after that: 0 = END, else the stream is reset behind
+ * the last byte.  Not from within a callback of the relay.
+ */
+void mux_relay_hold(struct mux_relay *,
+    void (*ended)(struct mux_relay *, void *arg));
+void mux_relay_settle(struct mux_relay *, uint32_t code, const char *text);
 /* Resets the stream and the descriptors. */
 void mux_relay_free(struct mux_relay *);
 struct mux_stream *mux_relay_stream(const struct mux_relay *);

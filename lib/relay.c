@@ -94,6 +94,7 @@ relay_finish(struct mux_relay *r)
 		conn_leave(r->conn, &r->user);
 	if (r->done != NULL)
 		r->done(r, &end, r->arg);
+	free(r->verdict_text);
 	free(r->text);
 	free(r);
 }
@@ -444,6 +445,33 @@ mux_relay_on_stopped(struct mux_relay *r,
 }
 
 void
+mux_relay_hold(struct mux_relay *r,
+    void (*ended)(struct mux_relay *, void *arg))
+{
+	r->hold = true;
+	r->held = ended;
+}
+
+void
+mux_relay_settle(struct mux_relay *r, uint32_t code, const char *text)
+{
+	if (relay_is_over(r) || !r->hold || r->finishing)
+		return;
+	r->hold = false;
+	r->verdict = code;
+	r->verdict_text = text != NULL ? strdup(text) : NULL;
+	if (r->source != SOURCE_HELD)
+		return;
+	if (code != 0) {
+		relay_fail(r, code, text);
+		return;
+	}
+	/* The end is read a second time. */
+	r->source = SOURCE_OPEN;
+	mux_stream_ready(r->stream);
+}
+
+void
 mux_relay_free(struct mux_relay *r)
 {
 	if (r == NULL || r->finishing)
@@ -456,6 +484,7 @@ mux_relay_free(struct mux_relay *r)
 	unwatch(r);
 	rest_release(&r->rest);
 	duplex_reset(&r->io);
+	free(r->verdict_text);
 	free(r->text);
 	free(r);
 }

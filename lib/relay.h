@@ -5,6 +5,7 @@
  *	source				sink
  *	WAITING	no descriptors yet	WAITING	no descriptors yet: all rests
  *	OPEN	read by fill()		OPEN	written; what is left rests
+ *	HELD	at its end; END waits
  *	DISCARD	the peer said STOP	STOPPED	nobody reads: we said STOP
  *	ENDED	END was handed over	ENDED	the end was passed on
  *
@@ -18,7 +19,9 @@
 #include "duplex.h"
 #include "rest.h"
 
-enum source_state { SOURCE_WAITING, SOURCE_OPEN, SOURCE_DISCARD, SOURCE_ENDED };
+enum source_state {
+	SOURCE_WAITING, SOURCE_OPEN, SOURCE_HELD, SOURCE_DISCARD, SOURCE_ENDED
+};
 enum sink_state { SINK_WAITING, SINK_OPEN, SINK_STOPPED, SINK_ENDED };
 
 /* How it ended. */
@@ -32,6 +35,9 @@ struct mux_relay {
 	mux_relay_cb *done;
 	void (*heedless)(struct mux_relay *, void *arg); /* may be NULL */
 	void *arg;
+	void (*held)(struct mux_relay *, void *arg);	/* may be NULL */
+	char *verdict_text;
+	uint32_t verdict;	/* what the end of the input means; 0 = END */
 	struct duplex io;
 	struct mux_watch *in_watch, *out_watch;	/* equal: one socket */
 	struct rest rest;		/* room R3 */
@@ -47,6 +53,7 @@ struct mux_relay {
 	bool eof : 1;			/* the peer's END came */
 	bool bulk : 1;			/* the source is worth splicing */
 	bool doomed : 1;		/* reset once R3 is out */
+	bool hold : 1;			/* no END before it is settled */
 	bool finishing : 1;
 };
 

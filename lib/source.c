@@ -4,7 +4,7 @@
  * and so back-pressure reaches whoever writes there without a line of code.
  *
  * Invariant: the end of input is only ever passed on as END when nothing has
- * told of a reset before.
+ * told of a reset before, and nobody holds it back.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,6 +17,22 @@
 #define SHORT_MAX	4u		/* in a row: the stream is small */
 #define DISCARD_STEPS	64u
 
+static void
+source_at_end(struct mux_relay *r, unsigned *flags)
+{
+	if (r->verdict != 0) {
+		relay_fail(r, r->verdict, r->verdict_text);
+	} else if (r->hold) {
+		r->source = SOURCE_HELD;
+		if (r->held != NULL)
+			r->held(r, r->arg);
+	} else {
+		r->source = SOURCE_ENDED;
+		*flags |= MUX_FILL_END;
+		relay_check(r);
+	}
+}
+
 /* The input gave its end, an error or nothing (`n` <= 0). */
 static void
 source_over(struct mux_relay *r, ssize_t n, int err, unsigned *flags)
@@ -28,9 +44,7 @@ source_over(struct mux_relay *r, ssize_t n, int err, unsigned *flags)
 	if (r->broken != 0) {
 		relay_fail(r, r->broken, NULL);
 	} else if (n == 0) {
-		r->source = SOURCE_ENDED;
-		*flags |= MUX_FILL_END;
-		relay_check(r);
+		source_at_end(r, flags);
 	} else if (!blocked) {
 		relay_fail(r, duplex_code(err), strerror(err));
 	}
@@ -137,7 +151,7 @@ source_ready(struct mux_relay *r)
 void
 source_stopped(struct mux_relay *r)
 {
-	if (r->source != SOURCE_OPEN)
+	if (r->source != SOURCE_OPEN && r->source != SOURCE_HELD)
 		return;
 	/* What came before the reset need not be waited for any more. */
 	if (r->broken != 0) {
