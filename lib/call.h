@@ -134,6 +134,8 @@ void items_release(struct items *it);
 uint32_t request_read(struct items *items, struct rd ext,
     struct mux_request *q, bool (*own)(void *arg, const struct ext_item *),
     void *arg);
+/* Nothing but a METHOD, as most of them are: then it is in *q. */
+bool request_read_method(struct rd ext, struct mux_request *q);
 uint32_t answer_read(struct items *items, struct rd ext,
     struct mux_answer *a);
 /* Is it within the limits of mux(7) and of a peer that takes max_meta?  Then

@@ -119,6 +119,16 @@ request_item(struct items *items, struct mux_request *q,
 	}
 }
 
+bool
+request_read_method(struct rd ext, struct mux_request *q)
+{
+	if (ext.n < 4 || get_le16(ext.p) != TAG_METHOD ||
+	    get_le16(ext.p + 2) != ext.n - 4)
+		return false;
+	q->method = (struct mux_bytes){ ext.p + 4, ext.n - 4 };
+	return true;
+}
+
 uint32_t
 request_read(struct items *items, struct rd ext, struct mux_request *q,
     bool (*own)(void *arg, const struct ext_item *), void *arg)

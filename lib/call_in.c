@@ -43,9 +43,14 @@ request_open(struct mux_session *s, const struct frame *f, struct rd ext,
     size_t body)
 {
 	struct mux_request q = { .size = sizeof(q) };
+	bool plain = request_read_method(ext, &q);
+	uint32_t code = plain ? 0 : ext_check(ext);
 	struct mux_call *c;
-	uint32_t code;
 
+	if (code != 0) {
+		session_violation(s, code, "EXT block");
+		return;
+	}
 	if (s->peer_calls >= s->cfg.max_calls) {
 		session_violation(s, MUX_F_CALL_LIMIT,
 		    "more calls than were announced");
@@ -63,7 +68,8 @@ request_open(struct mux_session *s, const struct frame *f, struct rd ext,
 	s->stats.calls_taken++;
 	if (!session_body_begin(s, &c->st, body, true))
 		return;
-	code = request_read(&s->items, ext, &q, NULL, NULL);
+	if (!plain)
+		code = request_read(&s->items, ext, &q, NULL, NULL);
 	if (q.have_priority)
 		c->st.priority = q.priority;
 	if (code != 0)
@@ -190,12 +196,12 @@ session_call_begin(struct mux_session *s)
 void
 session_call_ext(struct mux_session *s, struct rd ext, size_t body)
 {
-	uint32_t code = ext_check(ext);
+	uint32_t code;
 
-	if (code != 0)
-		session_violation(s, code, "EXT block");
-	else if (s->in.f.type == FT_REQUEST)
+	if (s->in.f.type == FT_REQUEST)
 		request_open(s, &s->in.f, ext, body);
+	else if ((code = ext_check(ext)) != 0)
+		session_violation(s, code, "EXT block");
 	else
 		response_ext(s, ext, body);
 }

@@ -55,52 +55,6 @@ ext_check(struct rd ext)
 }
 
 void
-wr_init(struct wr *w, uint8_t *p, size_t cap)
-{
-	w->p = p;
-	w->n = 0;
-	w->cap = cap;
-}
-
-void
-ext_begin(struct wr *w)
-{
-	assert(w->n == 0 && w->cap >= 4);
-	w->n = 4;
-}
-
-void
-wr_bytes(struct wr *w, const void *p, size_t n)
-{
-	assert(w->cap - w->n >= n);
-	if (n > 0)
-		memcpy(w->p + w->n, p, n);
-	w->n += n;
-}
-
-void
-ext_open(struct wr *w, uint16_t tag, size_t len)
-{
-	assert(len <= UINT16_MAX && w->cap - w->n >= EXT_ROOM(len));
-	put_le16(w->p + w->n, tag);
-	put_le16(w->p + w->n + 2, (uint16_t)len);
-	w->n += 4;
-}
-
-void
-ext_put(struct wr *w, uint16_t tag, const void *value, size_t len)
-{
-	ext_open(w, tag, len);
-	wr_bytes(w, value, len);
-}
-
-void
-ext_end(struct wr *w)
-{
-	put_le32(w->p, (uint32_t)(w->n - 4));
-}
-
-void
 hello_init(struct hello *h)
 {
 	memset(h, 0, sizeof(*h));

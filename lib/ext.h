@@ -86,15 +86,55 @@ struct wr {
 	size_t n, cap;
 };
 
-void wr_init(struct wr *w, uint8_t *p, size_t cap);
-/* Begins the block; ext_end() patches its length. */
-void ext_begin(struct wr *w);
-void ext_put(struct wr *w, uint16_t tag, const void *value, size_t len);
-/* The same in pieces: the head of a tag, then its value. */
-void ext_open(struct wr *w, uint16_t tag, size_t len);
-void wr_bytes(struct wr *w, const void *p, size_t n);
-void ext_end(struct wr *w);
 #define EXT_ROOM(value_len)	(4 + (value_len))	/* of one tag */
+
+static inline void
+wr_init(struct wr *w, uint8_t *p, size_t cap)
+{
+	w->p = p;
+	w->n = 0;
+	w->cap = cap;
+}
+
+static inline void
+wr_bytes(struct wr *w, const void *p, size_t n)
+{
+	assert(w->cap - w->n >= n);
+	if (n > 0)
+		memcpy(w->p + w->n, p, n);
+	w->n += n;
+}
+
+/* Begins the block; ext_end() patches its length. */
+static inline void
+ext_begin(struct wr *w)
+{
+	assert(w->n == 0 && w->cap >= 4);
+	w->n = 4;
+}
+
+/* The head of a tag; its value follows, in pieces perhaps. */
+static inline void
+ext_open(struct wr *w, uint16_t tag, size_t len)
+{
+	assert(len <= UINT16_MAX && w->cap - w->n >= EXT_ROOM(len));
+	put_le16(w->p + w->n, tag);
+	put_le16(w->p + w->n + 2, (uint16_t)len);
+	w->n += 4;
+}
+
+static inline void
+ext_put(struct wr *w, uint16_t tag, const void *value, size_t len)
+{
+	ext_open(w, tag, len);
+	wr_bytes(w, value, len);
+}
+
+static inline void
+ext_end(struct wr *w)
+{
+	put_le32(w->p, (uint32_t)(w->n - 4));
+}
 
 #define HELLO_VERSION	1u
 #define HELLO_AGENT	64u

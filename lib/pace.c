@@ -15,17 +15,6 @@ pace_init(struct pace *p)
 }
 
 void
-pace_begin(struct pace *p, uint64_t now)
-{
-	if (p->busy)
-		return;
-	p->busy = true;
-	p->blocked = false;
-	p->bytes = 0;
-	p->since = now;
-}
-
-void
 pace_blocked(struct pace *p)
 {
 	if (p->busy)

@@ -27,7 +27,17 @@ void pace_blocked(struct pace *p);
 /* n bytes left; `empty` says that no more are waiting. */
 void pace_sent(struct pace *p, uint64_t n, bool empty, uint64_t now);
 /* Bytes began to wait. */
-void pace_begin(struct pace *p, uint64_t now);
+static inline void
+pace_begin(struct pace *p, uint64_t now)
+{
+	if (p->busy)
+		return;
+	p->busy = true;
+	p->blocked = false;
+	p->bytes = 0;
+	p->since = now;
+}
+
 uint32_t pace_frame(const struct pace *p);
 
 struct bucket {

@@ -267,8 +267,16 @@ stream_account(struct mux_stream *st)
 
 /* How far the charge of this stream may go now. */
 uint32_t stream_cap(const struct mux_stream *st);
+void stream_leave(struct mux_stream *st);
+
 /* Takes it off the wire and the lists when nothing is left to do. */
-void stream_settle(struct mux_stream *st);
+static inline void
+stream_settle(struct mux_stream *st)
+{
+	if (stream_over(st))
+		stream_leave(st);
+}
+
 /* Both halves end; the peer is owed what `owed` says (0: it knows).  Until
  * that is sent the id stays in the table: the peer may say the same. */
 void stream_kill(struct mux_stream *st, uint8_t owed, uint32_t code,

@@ -598,6 +598,15 @@ emit_fill(struct mux_session *s, struct mux_stream *st, size_t ext,
 	return true;
 }
 
+/* Is it the rest of a body that is small enough for any frame? */
+static bool
+ends_small(const struct mux_call *c, size_t ext)
+{
+	return c != NULL && c->given && ext == 0 &&
+	    c->body.len - c->body_off <= min_u64(DATA_ROOM_MIN,
+	    credit_tx_left(&c->st.tx));
+}
+
 /* One frame of one stream; false when there is no room for data. */
 static bool
 emit_data(struct mux_session *s, struct mux_stream *st)
@@ -612,6 +621,8 @@ emit_data(struct mux_session *s, struct mux_stream *st)
 	}
 	if (s->out.len + FRAME_HEADER + DATA_ROOM_MIN > OUT_MARK)
 		return false;
+	if (ends_small(c, ext))
+		return out_call_end(s, c);
 	limit = (size_t)min_u64(session_frame_size(s),
 	    credit_tx_left(&st->tx));
 	max = min_size(limit, OUT_MARK - FRAME_HEADER - s->out.len);

@@ -292,10 +292,8 @@ bury(struct mux_stream *st)
 }
 
 void
-stream_settle(struct mux_stream *st)
+stream_leave(struct mux_stream *st)
 {
-	if (!stream_over(st))
-		return;
 	detach(st);
 	leave_wire(st);
 	stream_account(st);

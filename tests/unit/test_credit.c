@@ -337,6 +337,33 @@ test_settles(void)
 	ok(c.window <= 2 * holds + holds / 10, "and not much more");
 }
 
+/* Whoever is young need not be asked anything: there is nothing to tell. */
+static void
+test_young(void)
+{
+	static const uint32_t windows[] = { 4096, 64 * KIB, 4 * MIB };
+	struct credit_rx c;
+	uint64_t told = 0, grown = 0;
+	uint32_t n, w;
+
+	for (size_t i = 0; i < N_ELEM(windows); i++) {
+		w = windows[i];
+		credit_rx_init(&c, w, 0);
+		for (n = 0; credit_rx_young(&c) && n < w; n++) {
+			told += credit_rx_worth(&c, UINT32_MAX);
+			grown += credit_rx_grown(&c, 1, MS, MS, MIB) != w;
+			credit_rx_receive(&c, 1);
+			credit_rx_consume(&c, 1);
+		}
+		is_u64(n, w / 4 < CREDIT_TELL ? w / 4 : CREDIT_TELL,
+		    "young for a quarter of %u", w);
+		ok(credit_rx_worth(&c, UINT32_MAX) == n, "then all is told");
+		credit_rx_grant(&c, n);
+		ok(!credit_rx_young(&c), "and never again");
+	}
+	is_u64(told + grown, 0, "before that nothing was worth telling");
+}
+
 int
 main(void)
 {
@@ -351,5 +378,6 @@ main(void)
 	test_growth();
 	test_epoch();
 	test_settles();
+	test_young();
 	return tap_done();
 }
