@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -46,10 +47,11 @@ static struct {
 	bool started;		/* there is work that no line must stop */
 	bool busy;		/* and it is not over */
 	bool torn;		/* the last line there has no end */
+	int own;		/* stderr once more, not blocking; -1 = none */
 	uint64_t lost;		/* lines, since the last one that was not */
 	size_t n_kept;
 	char kept[4096];	/* errors that nobody has read so far */
-} out = { .level = SAY_NOTE, .fd = -1 };
+} out = { .level = SAY_NOTE, .fd = -1, .own = -1 };
 
 static const struct level {
 	const char *name;
@@ -111,15 +113,24 @@ plain_sink(void)
 	return out.sink == SINK_STDERR || out.sink == SINK_FILE;
 }
 
-/* Is there room for a piece, or anything but patience to be gained?  Its other
- * writers may fill it meanwhile; then, and only then, we wait with them. */
+static int
+err_fd(void)
+{
+	return out.own >= 0 ? out.own : STDERR_FILENO;
+}
+
+/*
+ * Is there room for a piece, or anything but patience to be gained?  What we
+ * opened ourselves does not block.  Of a pipe that could not be opened anew
+ * it is so unless its other writers fill it meanwhile.
+ */
 static bool
 has_room(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-	/* Our own file does not block. */
-	return !out.busy || fd == out.fd || poll(&p, 1, ms) > 0;
+	return !out.busy || (ms == 0 && (fd == out.fd || fd == out.own)) ||
+	    poll(&p, 1, ms) > 0;
 }
 
 /* A socket, which the others share, is told each time not to block. */
@@ -158,7 +169,7 @@ write_all(int fd, const char *p, size_t n, int ms)
 static bool
 put_lines(const char *lines, size_t len)
 {
-	int fd = out.sink == SINK_FILE ? out.fd : STDERR_FILENO;
+	int fd = out.sink == SINK_FILE ? out.fd : err_fd();
 	size_t done;
 
 	if (out.torn && write_all(fd, "\n", 1, 0) != 1)
@@ -534,6 +545,28 @@ stdio_to(int fd)
 	dup2(fd, STDERR_FILENO);
 }
 
+/* Others share the description of ours, and want it to block.  A terminal
+ * that has room for one byte would keep us until it has room for a line. */
+static void
+open_own(void)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) != 0 ||
+	    (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
+		return;
+	out.own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK |
+	    O_NOCTTY | O_CLOEXEC);
+}
+
+static void
+close_own(void)
+{
+	if (out.own >= 0)
+		close(out.own);
+	out.own = -1;
+}
+
 void
 out_detach(void)
 {
@@ -542,6 +575,7 @@ out_detach(void)
 	if (null < 0)
 		return;
 	out.detached = true;
+	close_own();
 	dup2(null, STDIN_FILENO);
 	/* What is written there as it stands is nothing for a socket. */
 	stdio_to(out.sink == SINK_FILE ? out.fd : null);
@@ -571,12 +605,14 @@ void
 out_started(void)
 {
 	out.started = out.busy = true;
+	open_own();
 }
 
 void
 out_ended(void)
 {
 	out.busy = false;
+	close_own();
 	if (out.n_kept > 0 && put_lines(out.kept, out.n_kept))
 		out.n_kept = 0;
 	tell_lost();
@@ -585,7 +621,7 @@ out_ended(void)
 void
 out_state(const char *text, size_t len)
 {
-	if (write_all(STDERR_FILENO, text, len, STATE_MS) < len)
+	if (write_all(err_fd(), text, len, STATE_MS) < len)
 		out.torn = true;
 }
 

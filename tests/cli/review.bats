@@ -200,6 +200,30 @@ kids() {	# PID N
 	await heard
 }
 
+@test "standard error: a terminal that stands still holds nothing up" {
+	serve -T z='exec:head -c 30000000 /dev/zero'
+	python3 - "$MUXCTL" <<-'EOF'
+		import os, pty, subprocess, sys
+		master, slave = pty.openpty()
+		# As a user does it with ^S, and as a window that hangs.
+		for keys in b"\x13", b"":
+		    tunnel = subprocess.Popen((sys.argv[1], "tunnel", "-a",
+		        "unix:up.sock", "-W", "z", "-vv"), stderr=slave,
+		        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+		    said = b""
+		    while b"start id 1" not in said:
+		        said += os.read(master, 4096)
+		    os.write(master, keys)
+		    n = 0
+		    while data := os.read(tunnel.stdout.fileno(), 1 << 20):
+		        n += len(data)
+		    assert n == 30000000, n
+		    os.write(master, b"\x11")
+		    tunnel.kill()
+		    tunnel.wait()
+	EOF
+}
+
 @test "--log: what keeps it from starting is on standard error, too" {
 	run muxctl serve --log log -l unix:no/such/place
 	said 125 "no/such/place"
