@@ -57,10 +57,16 @@ is_under(int64_t limit, size_t n)
 }
 
 static bool
+takes_slot(const struct method *me)
+{
+	return !me->ops->free_of_limits && !me->ops->own_slots;
+}
+
+static bool
 may_run(const struct dispatch *d, const struct method *me)
 {
-	return me->ops->free_of_limits || (is_under(d->jobs, d->n_slots) &&
-	    is_under(me->jobs, me->n_running));
+	return me->ops->free_of_limits || (is_under(me->jobs, me->n_running) &&
+	    (me->ops->own_slots || is_under(d->jobs, d->n_slots)));
 }
 
 static bool
@@ -78,7 +84,7 @@ enter_running(struct work *w)
 	TAILQ_INSERT_TAIL(&d->running, w, next);
 	d->n_running++;
 	w->method->n_running++;
-	if (!w->method->ops->free_of_limits)
+	if (takes_slot(w->method))
 		d->n_slots++;
 	w->running = true;
 	w->started = mux_loop_now(d->loop);
@@ -92,6 +98,7 @@ enter_queue(struct work *w)
 
 	TAILQ_INSERT_TAIL(&d->queued, w, next);
 	d->n_queued++;
+	d->n_queued_slots += takes_slot(w->method);
 	w->method->n_queued++;
 	w->blocked = "waits for a slot";
 }
@@ -104,13 +111,14 @@ leave_list(struct work *w)
 	if (!w->running) {
 		TAILQ_REMOVE(&d->queued, w, next);
 		d->n_queued--;
+		d->n_queued_slots -= takes_slot(w->method);
 		w->method->n_queued--;
 		return;
 	}
 	TAILQ_REMOVE(&d->running, w, next);
 	d->n_running--;
 	w->method->n_running--;
-	if (!w->method->ops->free_of_limits)
+	if (takes_slot(w->method))
 		d->n_slots--;
 	w->running = false;
 }
@@ -141,7 +149,8 @@ start_some(struct dispatch *d)
 
 	for (w = TAILQ_FIRST(&d->queued); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, next);
-		if (!is_under(d->jobs, d->n_slots))
+		if (!is_under(d->jobs, d->n_slots) &&
+		    d->n_queued_slots == d->n_queued)
 			return;
 		if (!may_run(d, w->method))
 			continue;

@@ -56,6 +56,8 @@ struct work_ops {
 	void (*forget)(struct method *);
 	/* Its works take no slot and are never refused: they cost nothing. */
 	bool free_of_limits;
+	/* They take no slot of --jobs; limits of the method and times hold. */
+	bool own_slots;
 };
 
 /* Who calls.  Counted: the works of a connection share one. */
@@ -113,6 +115,7 @@ struct dispatch {
 	char *const *env;		/* of handlers, without MUX_* */
 	const char *cwd;		/* NULL = ours */
 	uint64_t max_calls;		/* --max-calls; 0 = no limit */
+	bool allow_admin;		/* --allow-admin */
 	/* For mux.streams, mux.stats and mux.drain; set by serve.c. */
 	void (*state)(FILE *, void *arg);
 	void (*drain)(void *arg);
@@ -121,7 +124,8 @@ struct dispatch {
 	void *arg;
 	struct works running, queued, dead;
 	size_t n_running, n_queued, n_dead;
-	size_t n_slots;			/* running, and under limits */
+	size_t n_slots;			/* running, and under --jobs */
+	size_t n_queued_slots;		/* queued, and under --jobs */
 	size_t held;			/* bytes, of all that wait */
 	uint64_t n_calls, n_failed, n_refused;	/* ever */
 	uint64_t serial;

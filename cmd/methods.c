@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "builtin.h"
 #include "dispatch.h"
 #include "methods.h"
 #include "mux_io.h"
@@ -32,7 +33,10 @@ methods_new(void)
 	if (m == NULL)
 		return NULL;
 	m->n_refs = 1;
-	return m;
+	if (builtin_add(m) == 0)
+		return m;
+	methods_unref(m);
+	return NULL;
 }
 
 struct methods *
@@ -225,6 +229,8 @@ ops_of(enum method_kind kind)
 	case METHOD_SHELL:
 	case METHOD_PROGRAM:
 		return &handler_ops;
+	case METHOD_WORKER:
+		return &worker_ops;
 	default:
 		return NULL;
 	}

@@ -124,7 +124,8 @@ scenario() {	# NAME PROGRAM
 }
 
 @test "python: status, and an exception is 1" {
-	scenario code "$(in_python 'print("log"); return int(call.args[0]), ""')"
+	scenario code "$(in_python 'print("log")
+return int(call.args[0]), ""')"
 	in_python 'raise ValueError("no such thing")' >cmd
 	printf '1 0 0 0 0\n2 0 0 0 0\n' >in
 	$(cat cmd) <in >out 2>log
