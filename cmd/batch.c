@@ -354,11 +354,13 @@ send_waiting(struct batch *b)
 		return;
 	/* No answer will make room. */
 	mux_session_stats(mux_conn_session(call_conn(b->c)), &st);
-	if (st.peer_max_calls == 0)
-		fail_waiting(b, RESULT_REFUSED, MUX_REFUSED,
-		    "the server takes no calls");
-	else
+	if (st.peer_max_calls > 0) {
 		batch_later(b, 1);
+		return;
+	}
+	b->limited = false;
+	fail_waiting(b, RESULT_REFUSED, MUX_REFUSED,
+	    "the server takes no calls");
 }
 
 static int
@@ -366,7 +368,7 @@ status_of(const struct batch *b)
 {
 	if (b->broken != 0)
 		return b->broken;
-	if (b->lost != NULL)
+	if (b->lost != NULL || b->was_cut)
 		return CMD_LOST;
 	return b->n_failed > 0 ? CMD_BATCH : CMD_OK;
 }
@@ -577,13 +579,16 @@ batch_lost(struct call *c, int err, const struct mux_why *why)
 	struct batch *b = c->mode_data;
 	const char *text = why->text[0] != '\0' ? why->text :
 	    mux_strerror(err);
+	bool done;
 
 	b->ready = b->connecting = b->limited = false;
 	batch_wake(b);
 	/* Nothing more is wanted from there. */
-	if (b->read_all && TAILQ_EMPTY(&b->waiting) && !b->cut)
+	done = b->read_all && TAILQ_EMPTY(&b->waiting);
+	if (done && !b->cut)
 		return;
-	if (!b->stop && b->losses < c->opts.retry) {
+	b->was_cut = b->was_cut || b->cut;
+	if (!done && !b->stop && b->losses < c->opts.retry) {
 		b->losses++;
 		say(SAY_INFO, "%s (trying again)", text);
 		batch_later(b, b->losses);

@@ -100,6 +100,7 @@ struct batch {
 	bool ready, connecting;
 	bool limited;			/* the peer takes no more now */
 	bool cut;			/* the last call ended without answer */
+	bool was_cut;			/* by the end of a connection */
 	bool pausing, idling;		/* the timers are set */
 	bool hungry;			/* more could be read, given room */
 	bool stop;			/* begin nothing, end what runs */

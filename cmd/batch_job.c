@@ -301,15 +301,16 @@ on_done(struct invoke *inv, const struct result *r, void *arg)
 	b->charge -= j->charge;
 	b->limited = false;
 	b->active = mux_loop_now(b->c->loop);
-	b->cut = r->kind == RESULT_TRANSPORT || r->kind == RESULT_NOT_SENT ||
-	    r->kind == RESULT_INDETERMINATE;
-	if (!b->cut)
-		b->losses = 0;
+	b->cut = false;
 	if (may_repeat(j, r)) {
 		batch_later(b, ++j->tries);
 		job_wait(j);
 		return;
 	}
+	b->cut = r->kind == RESULT_TRANSPORT || r->kind == RESULT_NOT_SENT ||
+	    r->kind == RESULT_INDETERMINATE;
+	if (!b->cut)
+		b->losses = 0;
 	keep_result(j, r);
 	if (b->err_lines)
 		put_err(j, true);

@@ -264,7 +264,8 @@ class Conn:
             with self.lock:
                 self.credit.pop(id, None)
                 self.lock.notify_all()
-            if self.live[id].method != b"deaf":
+            q = self.live.get(id)   # its answer may have crossed
+            if q is not None and q.method != b"deaf":
                 self.fail(id, 3)
         elif type == CREDIT:
             with self.lock:
