@@ -25,6 +25,7 @@ calls_raw() {
 # ---- muxctl ----
 
 calls_mux_start() {
+	local -a worker=()
 	"$MUXCTL" call -h 2>/dev/null | grep -q -e '--bench' ||
 	    { why="muxctl has no call --bench"; return 1; }
 	cat >"$tmp/worker" <<-END
@@ -32,15 +33,18 @@ calls_mux_start() {
 		answer() { printf %s "\$MUX_TEXT"; }
 		mux_worker -t answer
 	END
+	if "$MUXCTL" serve -h | grep -q -e --worker; then
+		worker=(--worker work="bash '$tmp/worker'")
+	fi
 	start '^$' with_ready "$MUXCTL" serve -q -l "unix:$tmp/calls-mux" \
-	    -x proc=cat --worker work="bash '$tmp/worker'" ||
+	    -x proc=cat "${worker[@]}" ||
 	    { why="serve: $(last)"; return 1; }
 }
 
 # mux_rate METHOD DEPTH N
 mux_rate() {
 	"$MUXCTL" call -a "unix:$tmp/calls-mux" --bench "$3" -P "$2" --json \
-	    -d "$body" "$1" | sed -n 's/.*"rate":\([0-9.]*\).*/\1/p'
+	    -d "$body" "$1" | sed -n 's/.*"failed":0,.*"rate":\([0-9.]*\).*/\1/p'
 }
 
 calls_mux() { mux_rate mux.echo "$@"; }
@@ -71,17 +75,18 @@ calls_redis_ping_start() {
 # ---- HTTP/2 ----
 
 calls_h2_start() {
-	local try
 	has nghttpd && has h2load || { why="not installed"; return 1; }
 	mkdir -p "$tmp/h2" && printf %s "$body" >"$tmp/h2/body"
-	# It cannot be told to take any port and say which: guess, retry.
-	for try in 1 2 3; do
-		h2_at=$("$LOAD" freeport)
-		start 'listen 127.0.0.1' nghttpd -v --no-tls -n 1 \
-		    -a 127.0.0.1 -d "$tmp/h2" "$h2_at" && return 0
+	h2_at=$("$LOAD" freeport)
+	nghttpd --no-tls -n 1 -a 127.0.0.1 -d "$tmp/h2" "$h2_at" \
+	    >>"$tmp/log" 2>&1 </dev/null &
+	all_pids+=("$!")
+	pids+=("$!")
+	# It says nothing when it is ready, unless it logs each request.
+	until (: <"/dev/tcp/127.0.0.1/$h2_at") 2>/dev/null; do
+		kill -0 "${pids[-1]}" 2>/dev/null ||
+		    { why="no port"; return 1; }
 	done
-	why="no port after $try attempts"
-	return 1
 }
 
 # 100 is what it takes at once.

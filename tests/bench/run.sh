@@ -424,8 +424,8 @@ rounds() {
 			wanted mixed && each_path mixed "$round" $small
 			wanted open && each_path open "$round" $small
 		}
-		wanted process && process "$round"
-		wanted calls && calls "$round" && call_process "$round"
+		{ wanted process || wanted calls; } && process "$round"
+		wanted calls && { calls "$round"; call_process "$round"; }
 	done
 }
 
