@@ -135,6 +135,27 @@ seen() {	# LINE...
 	not grep -q '^0 1 0 16777217$' peer
 }
 
+@test "call --batch: many on one connection, answered in any order" {
+	peer
+	printf '%s\n' last second "fail third" "" >lines
+	for legacy in "" --legacy; do
+		run muxctl call -a "tcp:127.0.0.1:$PORT" $legacy --batch up \
+		    <lines
+		[ "$status" -eq 123 ]
+		[ "$(grep -v muxctl: <<<"$output")" = "2	0	exit	second
+1	0	exit	last
+3	1	error	handler failed: third
+4	0	exit	" ]
+	done
+	[ "$(grep -c '^open$' peer)" -eq 2 ]
+	[ "$(grep -c '^0 4 0 0$' peer)" -eq 2 ]
+	seq 3000 >lines
+	muxctl call -a "tcp:127.0.0.1:$PORT" --batch -P 100 up <lines >out
+	[ "$(cut -f 4 out)" = "$(cat lines)" ]
+	muxctl call -a "tcp:127.0.0.1:$PORT" --batch up <lines |
+	    awk '$1 != $4 || $2 != 0 { exit 1 }'
+}
+
 @test "call: time is up, Cancel is sent, nobody is waited for" {
 	peer
 	ask -d none -t 50ms up
@@ -150,4 +171,74 @@ seen() {	# LINE...
 	said 255 "carrier"
 	ask --legacy -d bye up
 	said 255 "carrier"
+}
+
+# ---- serve, and clients of S0 ----
+
+echoes() {
+	serve --default-method mux.echo "$@"
+}
+
+@test "serve: 10000 requests on their way, of 0 to 16 MiB" {
+	echoes
+	s0 pipelined 10000
+}
+
+@test "serve: flags and payloads that nobody looks at, ids of all kinds" {
+	echoes
+	s0 flags
+	s0 ids
+	s0 cut
+}
+
+@test "serve: streams" {
+	echoes
+	s0 streams
+	s0 many_streams
+}
+
+@test "serve: programs answer them, in the order in which they end" {
+	mkfifo gate
+	serve --default-method up --jobs 4 --queue 100 -m up='tr a-z A-Z'
+	s0 batch 50
+	end serve.pid
+	serve --default-method hold -m hold="read -r w; case \$w in
+		slow) read -r _ <'$PWD/gate' ;;
+		go) echo >'$PWD/gate' ;;
+		esac; echo \$w"
+	s0 overtakes
+}
+
+@test "serve: a program that fails is Error 1, or 2 on a stream, with a text" {
+	serve --default-method no -m no='echo this is why >&2; exit 7'
+	run s0 fails 1
+	said 0 "7"
+	run s0 stream_fails 2
+	said 0 "7"
+	end serve.pid
+	serve -m up=cat
+	s0 fails 4
+	s0 stream_fails 4
+}
+
+@test "serve: Cancel ends what runs, and its answer is Error 3" {
+	serve --default-method wait -m wait="echo \$\$ >'$PWD/kid'
+		read -r _ <'$PWD/never'"
+	s0 cancels
+	gone "$(cat kid)"
+}
+
+@test "serve: Cancel of a stream, FlowPause and FlowResume" {
+	serve --default-method y -m y=yes
+	s0 cancels_stream
+	s0 pauses
+}
+
+@test "serve: a frame that is none ends its connection, and no other" {
+	echoes -v
+	s0 unknown_type
+	await says serve.log 'bad frame.*frame 11'
+	s0 too_long
+	await says serve.log 'frame too large.*16777217'
+	s0 type_first
 }
