@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "mux_io.h"
-#include "proc.h"
 #include "reach.h"
 #include "targets.h"
 
@@ -27,7 +26,7 @@ struct job {
 	struct reach *env;
 	struct mux_dial *dial;
 	struct mux_addr *addr;
-	struct kid *kid;	/* of exec:, while it runs */
+	struct prog *prog;	/* of exec: */
 	unsigned n_allowed, n_denied;	/* candidates */
 	bool named;
 	char target[];
@@ -37,7 +36,7 @@ void
 reach_init(struct reach *env)
 {
 	TAILQ_INIT(&env->flows);
-	kids_init(&env->kids);
+	progs_init(&env->progs);
 	env->n_flows = 0;
 }
 
@@ -57,7 +56,7 @@ drop_dial(struct job *job)
 static void
 job_free(struct job *job, bool cut)
 {
-	kids_leave(job->kid, cut);
+	prog_leave(job->prog, cut);
 	TAILQ_REMOVE(&job->env->flows, &job->flow, next);
 	job->env->n_flows--;
 	drop_dial(job);
@@ -155,27 +154,67 @@ refuse_dial(struct job *job, const struct mux_why *why)
 	    MUX_CONNECT_FAILED, text);
 }
 
+static bool
+job_connect(struct job *job, const struct mux_ends *ends)
+{
+	struct mux_relay *relay = job->flow.relay;
+	int err;
+
+	drop_dial(job);
+	if ((err = mux_relay_connect(relay, ends)) == 0)
+		return true;
+	/* The stream has gone meanwhile: no clean end of an empty request. */
+	mux_ends_close(ends, true);
+	mux_relay_refuse(relay, MUX_REFUSED, mux_strerror(err));
+	return false;
+}
+
 static void
 on_dialled(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 {
 	struct job *job = arg;
-	struct mux_relay *relay = job->flow.relay;
-	int err;
 
 	job->dial = NULL;
-	if (ends == NULL) {
+	if (ends == NULL)
 		refuse_dial(job, why);
+	else
+		job_connect(job, ends);
+}
+
+/* ---- programs ---- */
+
+static void
+on_held(struct mux_relay *r, void *arg)
+{
+	const struct job *job = arg;
+
+	(void)r;
+	prog_ended(job->prog);
+}
+
+/* Pipes and not a socket: the end of its output is an end even if it did not
+ * read all of its input. */
+static void
+start_program(struct job *job)
+{
+	struct reach *env = job->env;
+	struct mux_relay *relay = job->flow.relay;
+	struct mux_why why = { .err = EPERM };
+	struct mux_ends ends;
+
+	if (env->progs.n_left >= MAX_LEFT) {
+		mux_relay_refuse(relay, MUX_REFUSED, "too many programs of "
+		    "streams that have ended still run");
 		return;
 	}
-	drop_dial(job);
-	if (ends->child > 0)
-		kids_add(job->env->loop, &job->env->kids, ends->child,
-		    &job->kid);
-	if ((err = mux_relay_connect(relay, ends)) == 0)
+	if (!may_dial(job->addr, NULL, NULL, job) ||
+	    prog_start(&env->progs, job->addr, &ends, &job->prog, &why) != 0) {
+		refuse_dial(job, &why);
 		return;
-	/* The stream has gone meanwhile: no clean end of an empty request. */
-	mux_ends_close(ends, true);
-	mux_relay_refuse(relay, MUX_REFUSED, mux_strerror(err));
+	}
+	mux_relay_hold(relay, on_held);
+	if (job_connect(job, &ends))
+		prog_join(job->prog, relay);
 }
 
 /* ---- opening ---- */
@@ -195,10 +234,8 @@ job_start(struct job *job, const struct mux_open *open)
 		mux_relay_refuse(relay, code, why.text);
 		return;
 	}
-	if (mux_addr_scheme(job->addr) == MUX_EXEC &&
-	    job->env->kids.n_left >= MAX_LEFT) {
-		mux_relay_refuse(relay, MUX_REFUSED, "too many programs of "
-		    "streams that have ended still run");
+	if (mux_addr_scheme(job->addr) == MUX_EXEC) {
+		start_program(job);
 		return;
 	}
 	job->flow.phase = "connecting to the target";
@@ -241,5 +278,5 @@ reach_release(struct reach *env)
 		mux_relay_free(f->relay);
 		job_free((struct job *)f, true);
 	}
-	kids_release(&env->kids, false);
+	progs_release(&env->progs);
 }

@@ -6,7 +6,7 @@
 #define REACH_H
 
 #include "flow.h"
-#include "proc.h"
+#include "progs.h"
 
 struct mux_conn;
 struct mux_loop;
@@ -23,7 +23,7 @@ struct reach {
 	void *arg;
 	struct flows flows;
 	size_t n_flows;
-	struct kids kids;		/* of exec: targets */
+	struct progs progs;		/* of exec: targets; its trees too */
 };
 
 void reach_init(struct reach *);

@@ -44,6 +44,7 @@ struct serve {
 	struct targets *targets;
 	struct reach reach;
 	struct peers peers;
+	struct kids kids;	/* carriers of -l exec: */
 	struct ptrees *trees;
 	struct dispatch calls;
 	struct proc *proc;
@@ -236,7 +237,7 @@ on_accept(const struct mux_ends *ends, bool check, void *arg)
 	struct serve *s = arg;
 
 	if (ends->child > 0)
-		kids_add(s->loop, &s->reach.kids, ends->child, NULL);
+		kids_add(s->loop, &s->kids, ends->child, NULL);
 	peers_accept(&s->peers, ends, check);
 }
 
@@ -264,7 +265,8 @@ start_calls(struct serve *s)
 	if (ptrees_new(s->loop, &s->trees, &why) != 0)
 		return say_exit(CMD_USAGE, "%s", why.text);
 	s->calls.loop = s->loop;
-	s->calls.trees = s->trees;
+	s->calls.trees = s->reach.progs.trees = s->trees;
+	s->reach.progs.loop = s->loop;
 	s->calls.state = on_state;
 	s->calls.ended = on_work_ended;
 	s->calls.arg = s;
@@ -332,6 +334,7 @@ serve_release(struct serve *s)
 		peers_release(&s->peers);
 		reach_release(&s->reach);
 		dispatch_release(&s->calls);
+		kids_release(&s->kids, false);
 		ptrees_free(s->trees);
 		proc_free(s->proc);
 		stop_free(s->stop);
@@ -378,6 +381,7 @@ cmd_serve(int argc, char **argv)
 	serve_opts_init(&s.opts);
 	peers_init(&s.peers);
 	reach_init(&s.reach);
+	kids_init(&s.kids);
 	s.argc = argc;
 	if ((s.argv = calloc((size_t)argc + 1, sizeof(*s.argv))) == NULL)
 		return say_exit(CMD_USAGE, "out of memory");
