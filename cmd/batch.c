@@ -363,12 +363,24 @@ send_waiting(struct batch *b)
 	    "the server takes no calls");
 }
 
+/* The last calls went with a connection that is about to end. */
+static bool
+is_ending(const struct batch *b)
+{
+	struct mux_session_stats st;
+
+	if (!b->cut || !b->ready)
+		return false;
+	mux_session_stats(mux_conn_session(call_conn(b->c)), &st);
+	return st.draining;
+}
+
 static int
 status_of(const struct batch *b)
 {
 	if (b->broken != 0)
 		return b->broken;
-	if (b->lost != NULL || b->was_cut)
+	if (b->lost != NULL || b->was_cut || is_ending(b))
 		return CMD_LOST;
 	return b->n_failed > 0 ? CMD_BATCH : CMD_OK;
 }
