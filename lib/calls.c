@@ -186,13 +186,19 @@ finish(struct mux_call *c, const struct mux_answer *a)
 void
 call_answered(struct mux_call *c)
 {
-	struct mux_answer a = { .size = sizeof(a), .by_peer = true };
-	uint32_t code = 0;
+	static const struct mux_answer plain = { .size = sizeof(plain),
+		.by_peer = true };
+	struct mux_answer a;
+	uint32_t code;
 	struct rd ext;
 
+	if (c->ext.len == 0) {
+		finish(c, &plain);
+		return;
+	}
+	a = plain;
 	rd_init(&ext, blob_bytes(&c->ext), c->ext.len);
-	if (c->ext.len > 0)
-		code = answer_read(&c->st.session->items, ext, &a);
+	code = answer_read(&c->st.session->items, ext, &a);
 	if (code != 0)
 		a = (struct mux_answer){ .size = sizeof(a), .code = code };
 	finish(c, &a);
@@ -215,9 +221,9 @@ call_error(struct mux_call *c, uint32_t code, const char *text,
 void
 call_sent(struct mux_call *c)
 {
-	struct mux_answer a = { .size = sizeof(a) };
+	static const struct mux_answer ours = { .size = sizeof(ours) };
 
-	finish(c, &a);
+	finish(c, &ours);
 }
 
 /* ---- cancelling, and time ---- */
