@@ -244,12 +244,7 @@ $(ulimit -n)" ]
 	gone "$(cat one.pid)"
 	gone "$(cat two.pid)"
 	rm ./one.pid ./two.pid ./self.pid
-	# a deadline, and a connection that is lost
-	run -124 call -t 300ms fork
-	gone "$(cat self.pid)"
-	gone "$(cat one.pid)"
-	gone "$(cat two.pid)"
-	rm ./one.pid ./two.pid ./self.pid
+	# a connection that is lost
 	mkfifo hold
 	python3 "$CALLER" leave unix:up.sock fork <hold >out.leave 3>&- &
 	PIDS+=("$!")
@@ -324,11 +319,15 @@ $(ulimit -n)" ]
 }
 
 @test "--call-timeout, and the shorter of two deadlines" {
-	serve -m hang='tail -f /dev/null' --call-timeout 200ms
+	serve -m hang='echo $$ >hang.pid; exec tail -f /dev/null' \
+	    --call-timeout 200ms
 	run -124 call hang
+	[ ! -s hang.pid ] || gone "$(cat hang.pid)"
+	rm -f hang.pid
 	json hang | grep '"kind":"timeout","code":124'
 	run caller frames hang
 	said 0 "1: error 6 "
+	rm -f hang.pid
 }
 
 @test "ten thousand calls at once are never more than --jobs (C11)" {
