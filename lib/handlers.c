@@ -111,16 +111,17 @@ blame(struct mux_session *s, struct mux_stream *st, uint32_t code)
 }
 
 /*
- * Every well-formed open raises the mark before any policy.  0: go on.
+ * Every well-formed open raises the mark before any policy.  `late`: it may
+ * come after GOODBYE.  0: go on.
  */
 static int
-take_open(struct mux_session *s, const struct frame *f)
+take_open(struct mux_session *s, const struct frame *f, bool late)
 {
 	if (session_ours(s, f->id))
 		session_violation(s, MUX_F_PARITY, "an id of our parity");
 	else if (f->id <= s->peer_mark)
 		session_violation(s, MUX_F_ID_REUSED, "not a new id");
-	else if (s->peer_draining)
+	else if (s->peer_draining && !late)
 		session_violation(s, MUX_F_PROTOCOL, "open after GOODBYE");
 	if (s->err != 0)
 		return -1;
@@ -132,7 +133,7 @@ take_open(struct mux_session *s, const struct frame *f)
 int
 session_take_open(struct mux_session *s, const struct frame *f)
 {
-	return take_open(s, f);
+	return take_open(s, f, false);
 }
 
 /*
@@ -284,6 +285,25 @@ start_stream(struct mux_session *s, uint64_t id)
 	return st;
 }
 
+/* One way, and of a call: not new, but more of what goes on. */
+static bool
+goes_on(const struct frame *f, const uint8_t *p)
+{
+	bool parent = false, one_way = false;
+	struct ext_item it;
+	struct rd ext, body;
+
+	if ((f->flags & FRAME_EXT) == 0 || !ext_split(p, f->len, &ext, &body))
+		return false;
+	while (ext_next(&ext, &it)) {
+		if (it.tag == TAG_PARENT && it.len == 8)
+			parent = true;
+		else if (it.tag == TAG_MODE && it.len == 1)
+			one_way = it.value[0] == MODE_ONE_WAY;
+	}
+	return parent && one_way;
+}
+
 static void
 on_start(struct mux_session *s, const struct frame *f, const uint8_t *p)
 {
@@ -292,7 +312,8 @@ on_start(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	struct start a;
 	uint32_t code;
 
-	if (take_open(s, f) < 0 || !start_read(s, f, p, &a) ||
+	if (take_open(s, f, s->peer_draining && goes_on(f, p)) < 0 ||
+	    !start_read(s, f, p, &a) ||
 	    (st = start_stream(s, f->id)) == NULL)
 		return;
 	st->tx.limit += a.window;
@@ -736,7 +757,7 @@ on_join(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	struct mux_stream *st;
 
 	(void)p;
-	if (take_open(s, f) == 0 && (st = start_stream(s, f->id)) != NULL)
+	if (take_open(s, f, false) == 0 && (st = start_stream(s, f->id)) != NULL)
 		mux_stream_refuse(st, MUX_UNSUPPORTED, NULL);
 }
 

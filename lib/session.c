@@ -355,6 +355,18 @@ mux_session_abort(struct mux_session *s, uint32_t code, const char *text)
 	session_fatal(s, MUX_E_LOST, code, text != NULL ? text : "");
 }
 
+/* What would be new for the peer; what goes with a call that it made is not. */
+static struct mux_stream *
+first_new(const struct mux_session *s)
+{
+	struct mux_stream *st;
+
+	TAILQ_FOREACH(st, &s->opening, data_link)
+		if (!st->one_way)
+			return st;
+	return NULL;
+}
+
 void
 mux_session_drain(struct mux_session *s, uint64_t grace, uint64_t now)
 {
@@ -370,7 +382,7 @@ mux_session_drain(struct mux_session *s, uint64_t grace, uint64_t now)
 		session_owe(s, LINK_GOODBYE);
 	else
 		s->goodbye_sent = true;
-	while ((st = TAILQ_FIRST(&s->opening)) != NULL)
+	while ((st = first_new(s)) != NULL)
 		stream_fail(st, 0, MUX_UNAVAILABLE, "draining: not started");
 	session_wake(s);
 }

@@ -458,7 +458,7 @@ session_opened(const struct mux_session *s)
 static int
 may_open(const struct mux_session *s, const struct mux_open *o)
 {
-	if (s->err != 0 || s->draining || s->peer_draining)
+	if (s->err != 0 || (s->draining && !o->one_way) || s->peer_draining)
 		return MUX_E_CLOSED;
 	if (s->mode == MUX_MODE_HELLO || (s->mode == MUX_MODE_LEGACY &&
 	    (!s->cfg.initiator || o->request == NULL)))

@@ -397,16 +397,17 @@ $(ulimit -n)" ]
 
 @test "SIGTERM lets calls finish, and takes no more" {
 	mkfifo go
-	serve -m wait='echo up; read -r x <go; echo $x'
-	spawn out.one muxctl call -a unix:up.sock wait
+	serve -m wait='echo up; read -r x <go; echo $x; echo bye >&2; exit 3'
+	spawn out.one muxctl call -a unix:up.sock --json wait
 	one=$PID
-	await says out.one up
+	await eval 'kill -USR1 $(cat serve.pid); says serve.log answering'
 	kill -TERM "$(cat serve.pid)"
 	await not test -S up.sock
 	run -255 call wait
 	echo done >go
-	exits 0 "$one"
-	says out.one done
+	exits 3 "$one"
+	grep -F '"body":"up\ndone\n","stderr":"bye\n"' out.one
+	not says serve.log bye
 	gone "$(cat serve.pid)"
 }
 

@@ -318,6 +318,50 @@ callbacks(void)
 
 /* ---- streams that answer a method, and those of a call ---- */
 
+/* What a call says on the side can be said while its server drains. */
+static void
+one_way_while_draining(void)
+{
+	static const char start[] = "\x11\0\0\0\x27\0\10\0\1\0\0\0\0\0\0\0"
+	    "\x28\0\1\0\2";
+	struct mux_open o = { .size = sizeof(o), .parent = 1,
+	    .one_way = true };
+	struct raw r;
+	struct own *own;
+	struct wire w;
+
+	raw_begin(&r, false);
+	call_in(&r, 0, 1, "m", "", 0);
+	own = own_new(&r);
+	ok(mux_stream_open(r.s, &o, &own_ops, own, &own->st) == 0, "opened");
+	mux_session_drain(r.s, SEC, r.now);
+	ok(own->n_reset == 0, "a drain lets it be");
+	ok(raw_next(&r, &w) && w.type == GOODBYE, "GOODBYE");
+	call_says(&r, START, EXT, 2, start, 21, "and then its START");
+	own = own_new(&r);
+	ok(mux_stream_open(r.s, &o, &own_ops, own, &own->st) == 0, "another");
+	o.one_way = false;
+	own = own_new(&r);
+	ok(mux_stream_open(r.s, &o, &own_ops, own, &own->st) == MUX_E_CLOSED,
+	    "nothing else");
+	call_free(&r);
+
+	raw_begin(&r, true);
+	call_make(&r, "m", NULL, 0);
+	raw_skip(&r);
+	raw_goodbye(&r, 0, 1);
+	raw_frame(&r, START, EXT, 2, start, 21);
+	ok(r.err == 0 && r.owns != NULL, "it is taken");
+	raw_frame(&r, START, EXT, 4, start, 21 - 5);
+	raw_dies(&r, F(1), "one that is broken is not");
+	call_free(&r);
+	raw_begin(&r, true);
+	raw_goodbye(&r, 0, 0);
+	raw_frame(&r, START, EXT, 2, "\5\0\0\0\x29\0\1\0t", 9);
+	raw_dies(&r, F(1), "nor is anything else");
+	call_free(&r);
+}
+
 /* A server that opens nothing but the standard error of calls. */
 static void
 one_way_is_free(void)
@@ -385,6 +429,7 @@ methods(void)
 	call_free(&r);
 
 	one_way_is_free();
+	one_way_while_draining();
 
 	raw_begin(&r, false);
 	raw_frame(&r, START, EXT, 1, "\5\0\0\0\x20\0\1\0m", 9);
