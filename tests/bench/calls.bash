@@ -44,7 +44,8 @@ calls_mux_start() {
 # mux_rate METHOD DEPTH N
 mux_rate() {
 	"$MUXCTL" call -a "unix:$tmp/calls-mux" --bench "$3" -P "$2" --json \
-	    -d "$body" "$1" | sed -n 's/.*"failed":0,.*"rate":\([0-9.]*\).*/\1/p'
+	    -d "$body" "$1" |
+	    sed -n 's/.*"failed":0,.*"rate":\([0-9.]*\).*/\1/p'
 }
 
 calls_mux() { mux_rate mux.echo "$@"; }

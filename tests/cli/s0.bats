@@ -139,10 +139,10 @@ seen() {	# LINE...
 	peer
 	printf '%s\n' last second "fail third" "" >lines
 	for legacy in "" --legacy; do
-		run muxctl call -a "tcp:127.0.0.1:$PORT" $legacy --batch up \
-		    <lines
+		ask $legacy --batch up <lines
 		[ "$status" -eq 123 ]
-		[ "$(grep -v muxctl: <<<"$output")" = "2	0	exit	second
+		[ "$(grep -v muxctl: <<<"$output")" = "\
+2	0	exit	second
 1	0	exit	last
 3	1	error	handler failed: third
 4	0	exit	" ]
@@ -150,7 +150,8 @@ seen() {	# LINE...
 	[ "$(grep -c '^open$' peer)" -eq 2 ]
 	[ "$(grep -c '^0 4 0 0$' peer)" -eq 2 ]
 	seq 3000 >lines
-	muxctl call -a "tcp:127.0.0.1:$PORT" --batch -P 100 up <lines >out
+	muxctl call -a "tcp:127.0.0.1:$PORT" --batch -P 100 up \
+	    <lines >out
 	[ "$(cut -f 4 out)" = "$(cat lines)" ]
 	muxctl call -a "tcp:127.0.0.1:$PORT" --batch up <lines |
 	    awk '$1 != $4 || $2 != 0 { exit 1 }'
