@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -551,9 +552,12 @@ static void
 open_own(void)
 {
 	struct stat st;
+	unsigned n;
 
-	if (fstat(STDERR_FILENO, &st) != 0 ||
-	    (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
+	/* The master of a terminal, opened anew, would be another one. */
+	if (fstat(STDERR_FILENO, &st) != 0 || (!S_ISFIFO(st.st_mode) &&
+	    (!isatty(STDERR_FILENO) ||
+	    ioctl(STDERR_FILENO, TIOCGPTN, &n) == 0)))
 		return;
 	out.own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK |
 	    O_NOCTTY | O_CLOEXEC);

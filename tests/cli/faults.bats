@@ -167,7 +167,7 @@ works_still() {
 @test "serve: any call that prepares fails" {
 	ECHO=exec:cat
 	each victim_serve accept4:EMFILE accept4:ENOBUFS accept4:ECONNABORTED \
-	    accept4:EPERM accept4:EINTR socketpair:EMFILE clone3:EAGAIN \
+	    accept4:EPERM accept4:EINTR clone3:EAGAIN \
 	    pidfd_open:EMFILE epoll_ctl:ENOMEM epoll_pwait2:EINVAL \
 	    pipe2:EMFILE fcntl:EINVAL getsockopt:ENOBUFS shutdown:ENOTCONN \
 	    socket:EMFILE bind:EACCES listen:EADDRINUSE

@@ -224,6 +224,19 @@ kids() {	# PID N
 	EOF
 }
 
+@test "standard error: the master of a terminal is itself, not another one" {
+	serve -T t=exec:cat
+	python3 - "$MUXCTL" <<-'EOF'
+		import os, pty, subprocess, sys
+		master, slave = pty.openpty()
+		subprocess.run((sys.argv[1], "tunnel", "-a", "unix:up.sock",
+		    "-W", "t", "-v"), stderr=master, stdin=subprocess.DEVNULL)
+		said = b""
+		while b"-> t: opened" not in said:
+		    said += os.read(slave, 4096)
+	EOF
+}
+
 @test "--log: what keeps it from starting is on standard error, too" {
 	run muxctl serve --log log -l unix:no/such/place
 	said 125 "no/such/place"
