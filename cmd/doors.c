@@ -99,7 +99,7 @@ open_one(struct doors *all, struct door *door)
 	 * systemd: and fd: stand for is known only now. */
 	if (all->warn && listen_is_tcp(door->listener))
 		say(SAY_WARN, "%s: every user who can connect there reaches "
-		    "the targets (unix: sockets check who it is)",
+		    "methods and targets (unix: sockets check who it is)",
 		    mux_listener_str(door->listener));
 	listen_warn_unix(door->addr, all->uids);
 	return 0;

@@ -12,6 +12,8 @@
                             answer; prints what comes until stdin ends
     caller.py feed ADDR METHOD N            one call with a body of N bytes, as
                             fast as credit comes; prints how many went out
+    caller.py cancel ADDR METHOD N          N calls, each cancelled at another
+                            point of its life; each has one answer
     caller.py stream ADDR METHOD BODY [ARG...]
                             a stream with a method; its request is BODY, and
                             then ", and more"
@@ -31,7 +33,8 @@ import sys
 from net import address
 
 REQUEST, RESPONSE, START, DATA, END, ERROR = range(6)
-PING, PONG, CREDIT, RESET, STOP, OK, GOODBYE = 8, 9, 16, 17, 18, 19, 24
+PING, PONG, CANCEL, CREDIT, RESET, STOP, OK, GOODBYE = \
+    8, 9, 10, 16, 17, 18, 19, 24
 FIN, MORE, EXT = 1, 2, 0x80
 METHOD, META, PARENT, MODE, EXIT, ARG, STDERR = \
     0x20, 0x21, 0x27, 0x28, 0x2B, 0x802D, 0x2E
@@ -222,6 +225,33 @@ def feed(word, method, size):
             print("all" if sent == size else "some",
                   how(split(frame)[0]).strip())
             return
+
+
+def cancel(word, method, count):
+    server = Server(word)
+    live, seen = {}, collections.Counter()
+
+    def one_more():
+        """Takes a frame, which may be an answer."""
+        frame = server.next()
+        for ident in live:
+            live[ident] -= 1
+        if is_last(frame):
+            assert live.pop(frame.ident, None) is not None, frame
+            seen["error %d" % struct.unpack("<I", split(frame)[1][:4])
+                 if frame.kind == ERROR else how(split(frame)[0])[1:]] += 1
+
+    for n in range(int(count)):
+        # after so many frames of others, or at once
+        live[server.call(method.encode())] = n % 7
+        for ident in [i for i, left in live.items() if left == 0]:
+            server.send(encode(CANCEL, ident))
+        while len(live) > 20:
+            one_more()
+    while live:
+        one_more()
+    for name in sorted(seen):
+        print(name, seen[name])
 
 
 def stream(word, method, body, *args):

@@ -344,6 +344,59 @@ $(ulimit -n)" ]
 	call n
 }
 
+@test "whoever has read enough ends the method" {
+	serve -m yes='echo $$ >yes.pid; exec yes'
+	run bash -c "$MUXCTL call -a unix:up.sock yes | head -n 1"
+	[ "$output" = y ]
+	gone "$(cat yes.pid)"
+	rm yes.pid
+}
+
+@test "a cancel and an answer may cross: each call has one (D9)" {
+	serve -m ok='echo out; echo err >&2' -x true=true --kill-after 100ms
+	caller cancel ok 500
+	caller cancel true 500
+	[ "$(call ok 2>/dev/null)" = out ]
+	[ "$(caller flood true 100)" = "exit=0 100" ]
+}
+
+open_fds() {
+	# shellcheck disable=SC2012
+	ls "/proc/$(cat serve.pid)/fd" | wc -l
+}
+
+children() {
+	cat /proc/"$(cat serve.pid)"/task/*/children
+}
+
+@test "calls leave no descriptor and no zombie behind (E6, C2)" {
+	serve -m ok='echo out; echo err >&2' -x none=/nonexistent/program \
+	    -x cat=cat
+	caller flood ok 1
+	before=$(open_fds)
+	caller flood ok 300
+	caller flood none 300
+	caller flood nosuch 300
+	for _ in 1 2 3; do
+		call cat -d x
+		run caller refuse ok
+	done
+	await eval '[ "$(open_fds)" -le "$before" ]'
+	[ -z "$(children)" ]
+}
+
+@test "without descriptors a call is refused, and the next one is not (C2)" {
+	serve -m hang='echo up; exec tail -f /dev/null' -x true=true
+	call true
+	prlimit --pid "$(cat serve.pid)" --nofile="$(($(open_fds) + 8))"
+	spawn out.one muxctl call -a unix:up.sock hang
+	await says out.one up
+	run call true
+	said 126 "cannot be started"
+	kill -KILL "$PID"
+	await eval 'call true'
+}
+
 @test "a directory of methods, read again at SIGHUP" {
 	mkdir m
 	printf '#!/bin/sh\n# muxctl: says a\necho a\n' >m/a
