@@ -249,7 +249,7 @@ batch(void)
 
 	raw_new(&r, &plain, true);
 	for (size_t i = 0; i < 3; i++)
-		d[i] = call_make(&r, "", "123" + i, 1);
+		d[i] = call_make(&r, "", &"123"[i], 1);
 	raw_pull(&r, SIZE_MAX);
 	is_u64(r.out_len, 3 * (HEAD + 1), "T0-3: a batch leaves at once");
 	for (uint64_t id = 1; id <= 3; id++)
