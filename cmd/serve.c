@@ -30,6 +30,7 @@
 #include "serve.h"
 #include "stop.h"
 #include "targets.h"
+#include "worker.h"
 
 struct serve {
 	struct serve_opts opts;
@@ -88,7 +89,11 @@ serve_check(struct serve *s)
 		stop_drain(s->stop, "all calls were served");
 	if (empty && s->peers.n_waiting == 0 && doors_all_came(&s->doors))
 		stop_drain(s->stop, "the connection is over");
-	if (empty && stop_draining(s->stop) && !is_running(s))
+	if (!empty || !stop_draining(s->stop) || is_running(s))
+		return;
+	/* the last that is ended: while there are calls they are needed */
+	workers_end(s->calls.methods);
+	if (!workers_left(s->calls.methods))
 		mux_loop_stop(s->loop, s->status);
 }
 
@@ -161,6 +166,15 @@ on_state(FILE *out, void *arg)
 	dispatch_state(&s->calls, out);
 }
 
+/* mux.drain */
+static void
+on_drain_asked(void *arg)
+{
+	struct serve *s = arg;
+
+	stop_drain(s->stop, "a caller of mux.drain wants it");
+}
+
 /* Takes over what the options say now; with a mistake in them nothing. */
 static void
 reload(struct serve *s, const struct serve_opts *opts)
@@ -168,6 +182,7 @@ reload(struct serve *s, const struct serve_opts *opts)
 	struct targets *targets;
 	struct methods *methods = NULL;
 	struct mux_config cfg;
+	struct mux_why why;
 
 	if (serve_opts_targets(opts, &targets) != 0)
 		return;
@@ -184,6 +199,8 @@ reload(struct serve *s, const struct serve_opts *opts)
 	s->peers.cfg.max_calls = cfg.max_calls;
 	s->peers.cfg.memory = cfg.memory;
 	say(SAY_INFO, "reloaded targets, rules and methods");
+	if (workers_start(&s->calls, methods, &why) != 0)
+		say(SAY_ERROR, "reload: %s", why.text);
 }
 
 static void
@@ -268,11 +285,22 @@ start_calls(struct serve *s)
 	s->calls.trees = s->reach.progs.trees = s->trees;
 	s->reach.progs.loop = s->loop;
 	s->calls.state = on_state;
+	s->calls.drain = on_drain_asked;
 	s->calls.ended = on_work_ended;
 	s->calls.arg = s;
 	if (dispatch_init(&s->calls) != 0)
 		return say_exit(CMD_USAGE, "out of memory");
 	return 0;
+}
+
+static int
+start_workers(struct serve *s)
+{
+	struct mux_why why;
+
+	if (workers_start(&s->calls, s->calls.methods, &why) == 0)
+		return 0;
+	return say_exit(CMD_REFUSED, "--worker: %s", why.text);
 }
 
 static int
@@ -319,7 +347,8 @@ serve_run(struct serve *s)
 	warn_useless(s);
 	if ((r = start_rooms(s)) != 0 ||
 	    (r = doors_open(&s->doors, s->command != NULL)) != 0 ||
-	    (r = life_ready()) != -1 || (r = start_command(s)) != 0)
+	    (r = start_workers(s)) != 0 || (r = life_ready()) != -1 ||
+	    (r = start_command(s)) != 0)
 		return r;
 	stop_idle(s->stop, true);
 	r = mux_loop_run(s->loop);
@@ -335,6 +364,8 @@ serve_release(struct serve *s)
 		reach_release(&s->reach);
 		dispatch_release(&s->calls);
 		kids_release(&s->kids, false);
+		methods_unref(s->calls.methods);
+		s->calls.methods = NULL;
 		ptrees_free(s->trees);
 		proc_free(s->proc);
 		stop_free(s->stop);

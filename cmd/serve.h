@@ -23,7 +23,7 @@ struct serve_opts {
 	int64_t max_streams, max_conns, max_clients, max_calls, jobs, queue;
 	uint64_t connect_timeout, keepalive, grace, idle_exit;
 	uint64_t call_timeout, kill_after;
-	bool once;
+	bool once, allow_admin;
 };
 
 extern const struct opt serve_opts_table[];

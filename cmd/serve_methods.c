@@ -45,6 +45,7 @@ static enum method_kind
 kind_of(const struct opt_item *i)
 {
 	return strcmp(i->opt->lng, "method") == 0 ? METHOD_SHELL :
+	    strcmp(i->opt->lng, "worker") == 0 ? METHOD_WORKER :
 	    METHOD_PROGRAM;
 }
 
@@ -116,5 +117,6 @@ serve_opts_dispatch(const struct serve_opts *o, struct dispatch *d)
 	d->call_timeout = o->call_timeout;
 	d->kill_after = o->kill_after != 0 ? o->kill_after : NEVER_KILL;
 	d->max_calls = (uint64_t)o->max_calls;
+	d->allow_admin = o->allow_admin;
 	return 0;
 }

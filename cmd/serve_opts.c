@@ -52,6 +52,9 @@ const struct opt serve_opts_table[] = {
 	{ "exec", 'x', OPT_LIST, "NAME=PROGRAM",
 	    "the same without a shell: a program and arguments", S(methods),
 	    .flags = OPT_ADD },
+	{ "worker", 0, OPT_LIST, "NAME=PROGRAM",
+	    "one process for all calls of NAME", S(methods),
+	    .flags = OPT_ADD },
 	{ "methods", 'M', OPT_LIST, "DIR",
 	    "every executable in DIR is a method", S(dirs),
 	    .flags = OPT_ADD },
@@ -76,6 +79,10 @@ const struct opt serve_opts_table[] = {
 	{ "limit", 0, OPT_LIST, "NAME=LIMITS",
 	    "for one method: jobs:N,queue:N,timeout:D", S(limits),
 	    .flags = OPT_ADD },
+
+	{ "allow-admin", 0, OPT_FLAG, NULL,
+	    "mux.stats, mux.streams, mux.drain are for all who may connect",
+	    S(allow_admin) },
 
 	OPT_HEADING("Limits of each connection"),
 	{ "max-frame", 0, OPT_SIZE, "SIZE", "largest frame taken (1M)",

@@ -5,6 +5,8 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <stdbool.h>
+
 struct dispatch;
 struct methods;
 struct mux_why;
@@ -15,8 +17,9 @@ struct mux_why;
  * it is tried again for as long as the methods live.
  */
 int workers_start(struct dispatch *, struct methods *, struct mux_why *);
-/* Serve ends: their input ends, TERM, and KILL after --kill-after.  When they
- * are gone ptrees_count() says. */
+/* Serve ends: their input ends, TERM, and KILL after --kill-after.  When one
+ * has gone d->ended() is called. */
 void workers_end(struct methods *);
+bool workers_left(struct methods *);
 
 #endif

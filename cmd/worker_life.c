@@ -131,8 +131,6 @@ later(struct worker *wk)
 {
 	uint64_t wait = wk->backoff < BACKOFF_MIN ? BACKOFF_MIN : wk->backoff;
 
-	if (wk->over)
-		return;
 	wk->backoff = 2 * wait < BACKOFF_MAX ? 2 * wait : BACKOFF_MAX;
 	mux_timer_at(wk->restart, mux_loop_now(wk->all->loop) + wait);
 }
@@ -144,7 +142,10 @@ on_gone(struct ptree *tree, void *arg)
 
 	(void)tree;
 	wk->tree = NULL;
-	later(wk);
+	if (wk->over)
+		wk->all->ended(wk->all->arg);
+	else
+		later(wk);
 }
 
 /* ---- its beginning ---- */
@@ -335,6 +336,20 @@ workers_end(struct methods *all)
 		if (wk->up)
 			instance_end(wk);
 	}
+}
+
+bool
+workers_left(struct methods *all)
+{
+	const struct worker *wk;
+	struct method *me = NULL;
+
+	while ((me = methods_next(all, me)) != NULL) {
+		wk = me->kind == METHOD_WORKER ? me->pool : NULL;
+		if (wk != NULL && wk->tree != NULL)
+			return true;
+	}
+	return false;
 }
 
 void
