@@ -95,8 +95,10 @@ struct mux_call {
 	void *arg;
 	struct mux_call *spare;	/* the next unused one of the session */
 	struct timer timer;	/* deadline, then grace */
-	uint64_t deadline;	/* absolute; 0 = none */
+	TAILQ_ENTRY(mux_call) untimed_link;
+	uint64_t after;		/* what the timer was set to, from then on */
 	uint64_t grace;
+	bool untimed;		/* the time at which it was set is not known */
 	uint8_t state;		/* enum call_state */
 	bool given;		/* our body is all in `body` */
 	bool ext_owed;		/* `ext` goes out with the next frame */
@@ -107,6 +109,8 @@ struct mux_call {
 	struct blob ext;	/* to be sent; else what came of an answer */
 	struct blob body;
 };
+
+TAILQ_HEAD(call_list, mux_call);
 
 static inline struct mux_call *
 call_of(struct mux_stream *st)

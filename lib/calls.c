@@ -138,26 +138,63 @@ call_free(struct mux_call *c)
 	s->n_spare++;
 }
 
+static void
+forget_untimed(struct mux_call *c)
+{
+	if (c->untimed)
+		TAILQ_REMOVE(&c->st.session->untimed, c, untimed_link);
+	c->untimed = false;
+}
+
+static void
+clear_timer(struct mux_call *c)
+{
+	forget_untimed(c);
+	timers_clear(&c->st.session->timers, &c->timer);
+}
+
+/*
+ * Between feed, pull and tick a session knows only what time it was, perhaps
+ * long ago: the timer is set again when it learns the time.
+ */
+static void
+set_timer(struct mux_call *c, uint64_t after)
+{
+	struct mux_session *s = c->st.session;
+
+	if (after >= NEVER - s->now)
+		after = NEVER - 1 - s->now;
+	/* room for it was made when the call was */
+	timers_set(&s->timers, &c->timer, s->now + after);
+	c->after = after;
+	if (!s->timed && !c->untimed) {
+		c->untimed = true;
+		TAILQ_INSERT_TAIL(&s->untimed, c, untimed_link);
+	}
+	session_wake(s);
+}
+
+void
+calls_timed(struct mux_session *s)
+{
+	struct mux_call *c;
+
+	while ((c = TAILQ_FIRST(&s->untimed)) != NULL) {
+		forget_untimed(c);
+		set_timer(c, c->after);
+	}
+}
+
 void
 call_killed(struct mux_call *c)
 {
 	struct mux_session *s = c->st.session;
 
 	call_step(&c->state, CEV_GIVE_UP);
-	timers_clear(&s->timers, &c->timer);
+	clear_timer(c);
 	if (s->mode == MUX_MODE_LEGACY && !c->given)
 		s->collected -= c->body.len;
 	blob_release(&c->body);
-}
-
-static void
-set_timer(struct mux_call *c, uint64_t at)
-{
-	struct mux_session *s = c->st.session;
-
-	/* room for it was made when the call was */
-	timers_set(&s->timers, &c->timer, at);
-	session_wake(s);
 }
 
 static bool
@@ -250,12 +287,8 @@ call_cancelled(struct mux_call *c, uint32_t code)
 void
 call_deadline(struct mux_call *c, uint64_t after)
 {
-	struct mux_session *s = c->st.session;
-
-	if (after == 0 || after >= NEVER - s->now)
-		return;
-	c->deadline = s->now + after;
-	set_timer(c, c->deadline);
+	if (after != 0 && after < NEVER - c->st.session->now)
+		set_timer(c, after);
 }
 
 static void
@@ -275,7 +308,7 @@ cancel(struct mux_call *c, uint32_t code)
 	st->owed &= (uint8_t)~OWE_END;
 	stream_set_send(st, SEND_DONE);
 	stream_owe(st, OWE_STOP);
-	set_timer(c, st->session->now + c->grace);
+	set_timer(c, c->grace);
 }
 
 void
@@ -497,7 +530,7 @@ mux_call_answer(struct mux_call *c, const struct mux_answer *a,
 		return MUX_E_NOMEM;
 	c->given = true;
 	call_step(&c->state, CEV_ANSWER);
-	timers_clear(&s->timers, &c->timer);
+	clear_timer(c);
 	if (s->mode == MUX_MODE_LEGACY || len == 0) {
 		stream_set_send(st, SEND_ENDING);
 		stream_owe(st, OWE_END);

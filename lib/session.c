@@ -92,6 +92,7 @@ lists_init(struct mux_session *s)
 	TAILQ_INIT(&s->round);
 	TAILQ_INIT(&s->next);
 	TAILQ_INIT(&s->grave);
+	TAILQ_INIT(&s->untimed);
 	table_init(&s->ids);
 }
 
@@ -244,6 +245,8 @@ session_enter(struct mux_session *s, uint64_t now)
 	assert(s->depth == 0);
 	s->depth = 1;
 	s->now = max_u64(s->now, now);
+	s->timed = true;
+	calls_timed(s);
 }
 
 int
@@ -253,6 +256,7 @@ session_leave(struct mux_session *s)
 		tell_all(s);
 	bury_all(s);
 	s->depth = 0;
+	s->timed = false;
 	session_check(s);
 	return s->err;
 }

@@ -75,6 +75,7 @@ struct mux_session {
 	enum mux_mode mode;
 	unsigned depth;			/* inside feed, pull or tick */
 	uint64_t now;
+	bool timed;			/* it is now: inside the same */
 
 	int err;			/* 0, or the fatal answer */
 	bool told;			/* streams know of it */
@@ -102,6 +103,7 @@ struct mux_session {
 	size_t n_spare;
 	uint64_t collected;		/* bytes of S0 bodies not yet whole */
 	struct timers timers;		/* of calls */
+	struct call_list untimed;	/* their timers wait for the time */
 	struct items items;
 	struct refusals refused;
 
@@ -300,6 +302,8 @@ void call_error(struct mux_call *c, uint32_t code, const char *text,
 /* The callee's. */
 void call_cancelled(struct mux_call *c, uint32_t code);
 void call_deadline(struct mux_call *c, uint64_t after);
+/* The time is known again. */
+void calls_timed(struct mux_session *s);
 void call_sent(struct mux_call *c);	/* the last of the answer is out */
 void call_due(struct mux_session *s, struct timer *t);
 /* Puts it in front of the owner; what nobody takes is refused. */

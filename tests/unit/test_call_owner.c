@@ -38,6 +38,7 @@ caller_cancels(void)
 	d = call_make(&r, "m", NULL, 0);
 	raw_skip(&r);
 	mux_call_cancel(d->c, 0);
+	raw_skip(&r);
 	raw_tick(&r, 5 * SEC - 1);
 	is_u64(d->n_done, 0, "the grace is 5 s");
 	raw_tick(&r, 1);
@@ -82,6 +83,42 @@ deadlines(void)
 	raw_tick(&r, SEC);
 	ok(d->n_done == 1 && d->a.code == 0 && !raw_next(&r, &w),
 	    "an answer in time stops the clock");
+	call_free(&r);
+}
+
+/* A session that nothing happens to does not know how long that is. */
+static void
+idle_before(void)
+{
+	struct mux_request q = { .size = sizeof(q), .method = { "m", 1 },
+	    .body = "", .deadline = SEC };
+	struct raw r;
+	struct deal *d;
+
+	raw_begin(&r, true);
+	r.now += 20 * SEC;
+	d = deal_new();
+	mux_call_open(r.s, &q, &deal_ops, d, &d->c);
+	raw_skip(&r);
+	is_u64(mux_session_deadline(r.s), r.now + SEC,
+	    "a deadline begins when the call does");
+	r.now += SEC / 2;
+	mux_call_cancel(d->c, 0);
+	raw_skip(&r);
+	raw_tick(&r, 5 * SEC - 1);
+	is_u64(d->n_done, 0, "and a grace when it is cancelled");
+	raw_tick(&r, 1);
+	is_u64(d->n_done, 1, "to the end of it");
+	call_free(&r);
+
+	/* One that is over before the time is known. */
+	raw_begin(&r, true);
+	d = deal_new();
+	mux_call_open(r.s, &q, &deal_ops, d, &d->c);
+	mux_call_cancel(d->c, 0);
+	deal_release(d);
+	raw_tick(&r, SEC);
+	raw_lives(&r, "a call that was never sent");
 	call_free(&r);
 }
 
@@ -452,6 +489,7 @@ main(void)
 {
 	caller_cancels();
 	deadlines();
+	idle_before();
 	callee_is_cancelled();
 	releasing();
 	the_end();
