@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
 #include "carrier.h"
 #include "cmd.h"
+#include "flow.h"
 #include "invoke.h"
 #include "out.h"
 
@@ -166,6 +168,51 @@ on_signal(int signo, void *arg)
 		c->mode->stop(c);
 }
 
+static void
+put_call(const struct mux_call *call, FILE *f)
+{
+	struct mux_stream_stats st;
+	struct jout j;
+
+	mux_call_stats(call, &st);
+	jout_begin(&j, f);
+	jout_str(&j, "event", "state");
+	jout_str(&j, "kind", "call");
+	jout_u64(&j, "conn", 1);
+	jout_u64(&j, "id", mux_call_id(call));
+	jout_str(&j, "state", mux_call_state(call));
+	jout_u64(&j, "received", st.received);
+	jout_u64(&j, "sent", st.sent);
+	jout_u64(&j, "credit_in", st.credit_in);
+	jout_u64(&j, "credit_out", st.credit_out);
+	jout_u64(&j, "buffered", st.buffered);
+	jout_str(&j, "blocked", st.blocked != NULL ? st.blocked : "");
+	jout_end(&j);
+}
+
+static void
+on_usr1(int signo, void *arg)
+{
+	const struct call *c = arg;
+	const struct mux_conn *conn = call_conn(c);
+	struct mux_call *call = NULL;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	(void)signo;
+	if (conn == NULL || (f = open_memstream(&text, &len)) == NULL)
+		return;
+	flow_conn_state(conn, 1, mux_addr_str(c->addr), link_age(c->link), f);
+	while ((call = mux_session_next_call(mux_conn_session(conn),
+	    call)) != NULL)
+		put_call(call, f);
+	/* In one piece: others write there, too. */
+	if (fclose(f) == 0)
+		fwrite(text, 1, len, stderr);
+	free(text);
+}
+
 /* One that was ignored when we were started stays so: nohup, `call &`. */
 static int
 watch_signals(struct call *c)
@@ -179,7 +226,8 @@ watch_signals(struct call *c)
 		    signals[i], on_signal, c) != 0)
 			return say_exit(CMD_USAGE, "start-up: %s",
 			    strerror(errno));
-	return 0;
+	return mux_loop_signal(c->loop, SIGUSR1, on_usr1, c) == 0 ? 0 :
+	    say_exit(CMD_USAGE, "start-up: %s", strerror(errno));
 }
 
 static void

@@ -465,3 +465,46 @@ left_behind() {
 		}
 	done
 }
+
+# ---- half a minute, in less ----
+
+# The clock of the program runs 30 times as fast.
+hasty() {
+	env CLOCK_SPEED=30 LD_PRELOAD="$(dirname "$MUXCTL")/tests/cli/\
+preload_clock.so" "$MUXCTL" "$@"
+}
+
+@test "no progress for 30s: given up, and said how to change it" {
+	[ -z "$SAN" ] || skip "sanitizers come first"
+	run hasty call mute
+	said 124 "mute: no progress for 30s (-t D: a limit in all, -t 0: none)"
+	await says seen 'cancel 6'
+	run hasty call part some
+	said 124 "no progress for 30s"
+	[[ $output == some* ]]
+	run hasty call --json mute
+	[ "$(jq -r '"\(.kind) \(.code)"' <<<"$output")" = "timeout 124" ]
+}
+
+@test "no progress: a reader who takes his time is no reason" {
+	[ -z "$SAN" ] || skip "sanitizers come first"
+	mkfifo pipe
+	# Its output is full; a second one, begun behind it, gives up first.
+	hasty call big 3000000 3>&- >pipe &
+	PIDS+=("$!")
+	exec {FD}<pipe
+	run hasty call mute
+	said 124 "no progress for 30s"
+	run hasty call mute
+	said 124 "no progress for 30s"
+	[ "$(wc -c <&"$FD")" -eq 3000000 ]
+}
+
+@test "SIGUSR1: the connection and the call" {
+	spawn out "$MUXCTL" call mute
+	await says seen 'request mute'
+	kill -s USR1 "$PID"
+	await says out '"kind":"call"'
+	[ "$(jq -r '"\(.kind) \(.id // "") \(.state // "")"' out)" = \
+	    $'connection  \ncall 1 sent' ]
+}
