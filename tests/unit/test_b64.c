@@ -44,7 +44,7 @@ test_none(void)
 {
 	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=",
 		"=", "====", "Z===", "Zg==Zg==", "Zm9v\n", "Zm 9", "Zm9-",
-		"Zm9_", "Zg=a", "Zm\xff" "9", "Zm9vZg" };
+		"Zm9_", "Zg=a", "Zm\xffz", "Zm9vZg" };
 	unsigned char out[16];
 	size_t len = 77;
 
