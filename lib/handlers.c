@@ -757,7 +757,8 @@ on_join(struct mux_session *s, const struct frame *f, const uint8_t *p)
 	struct mux_stream *st;
 
 	(void)p;
-	if (take_open(s, f, false) == 0 && (st = start_stream(s, f->id)) != NULL)
+	if (take_open(s, f, false) == 0 &&
+	    (st = start_stream(s, f->id)) != NULL)
 		mux_stream_refuse(st, MUX_UNSUPPORTED, NULL);
 }
 
