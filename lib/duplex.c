@@ -99,16 +99,44 @@ is_socket(uint8_t kind)
 	return kind == FD_TCP || kind == FD_UNIX || kind == FD_SOCKET;
 }
 
+/* The name of a pty's master is that of the thing which makes new ones. */
+static bool
+opens_another(int fd)
+{
+	int n;
+
+	return ioctl(fd, TIOCGPTN, &n) == 0;
+}
+
+/* A description of our own under the same number. */
+static bool
+open_anew(int fd, int flags)
+{
+	char name[40];
+	bool done;
+	int own;
+
+	if (opens_another(fd))
+		return false;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	own = open(name, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK |
+	    O_NOCTTY | O_CLOEXEC);
+	if (own < 0)
+		return false;
+	done = dup3(own, fd, O_CLOEXEC) == fd;
+	close(own);
+	return done;
+}
+
 /*
  * A pipe or terminal of ours gets O_NONBLOCK.  One that others share is
- * opened anew under the same number, so that they keep theirs; where that is
- * not allowed it is changed, and changed back at the end.
+ * opened anew, so that they keep theirs; where that is not allowed, or would
+ * be something else, it is changed, and changed back at the end.
  */
 static int
 unblock(int fd, bool shared, bool *blocks)
 {
-	int flags = fcntl(fd, F_GETFL), own;
-	char name[40];
+	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0)
 		return -1;
@@ -116,16 +144,8 @@ unblock(int fd, bool shared, bool *blocks)
 		return 0;
 	if (!shared)
 		return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	own = open(name, (flags & (O_ACCMODE | O_APPEND)) | O_NONBLOCK |
-	    O_NOCTTY | O_CLOEXEC);
-	if (own >= 0) {
-		if (dup3(own, fd, O_CLOEXEC) == fd) {
-			close(own);
-			return 0;
-		}
-		close(own);
-	}
+	if (open_anew(fd, flags))
+		return 0;
 	*blocks = true;
 	return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }

@@ -202,6 +202,30 @@ pipes(void)
 	ok(p.rd == -1, "released, twice if need be");
 }
 
+/* Opened anew it would be the master of another terminal. */
+static void
+shared_master(void)
+{
+	struct mux_ends e = { .inherited = true };
+	int master = posix_openpt(O_RDWR | O_NOCTTY), copy, slave;
+	struct duplex d;
+	char c = 0;
+
+	must(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	copy = dup(master);
+	must(slave >= 0 && copy >= 0);
+	e.in = e.out = master;
+	ok(duplex_take(&d, &e) == 0 && !blocks(master),
+	    "the master of a terminal that others share");
+	must(write(slave, "x", 1) == 1);
+	ok(read(master, &c, 1) == 1 && c == 'x', "is still the same");
+	duplex_close(&d);
+	ok(blocks(copy), "and blocks again for the others");
+	close(copy);
+	close(slave);
+}
+
 int
 main(void)
 {
@@ -211,6 +235,7 @@ main(void)
 	inherited_socket();
 	one_socket_twice();
 	shared_pipe();
+	shared_master();
 	given_back();
 	pipes();
 	return tap_done();
