@@ -22,6 +22,7 @@ struct link {
 	struct carrier *carrier;
 	struct mux_conn *conn;
 	struct kids kids;
+	pid_t child;		/* of exec:, or 0 */
 	uint64_t since;
 	bool ready;
 	bool goodbye;		/* the connection came to an orderly end */
@@ -124,6 +125,8 @@ tell_closed(struct link *l, int err, const struct mux_why *why)
 		snprintf(whole.text, sizeof(whole.text), "carrier lost: "
 		    "%.300s: the server ended the connection",
 		    mux_addr_str(l->addr));
+	if (err != MUX_E_DONE || !l->ready)
+		kids_explain(&l->kids, l->child, &whole);
 	l->ops->closed(err, &whole, l->arg);
 }
 
@@ -170,8 +173,9 @@ on_carrier(const struct mux_ends *ends, const struct mux_why *why, void *arg)
 		return;
 	}
 	say(SAY_INFO, "connected to %s", mux_addr_str(l->addr));
+	l->child = ends->child;
 	if (ends->child > 0)
-		kids_add(l->loop, &l->kids, ends->child, NULL);
+		kids_add(l->loop, &l->kids, ends->child);
 	hear(l);
 	err = mux_conn_new(l->loop, ends, l->cfg, &l->heard, l, &l->conn);
 	if (err == 0) {

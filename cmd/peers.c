@@ -16,6 +16,7 @@
 #include "listen.h"
 #include "out.h"
 #include "peers.h"
+#include "proc.h"
 #include "reach.h"
 
 #define MAX_WAITING	100
@@ -27,6 +28,7 @@ struct peer {
 	struct work_peer *caller;	/* what works know of it */
 	uint64_t no, since, n_streams, n_calls;
 	bool hello;
+	pid_t child;		/* of exec:, or 0 */
 	char who[FLOW_WHO];
 };
 
@@ -185,9 +187,12 @@ on_closed(struct mux_conn *c, int err, const struct mux_why *why, void *arg)
 {
 	struct peer *p = arg;
 	struct peers *all = p->all;
+	struct mux_why whole = *why;
 
 	(void)c;
-	say_ended(p, err, why);
+	if (err != MUX_E_DONE || !p->hello)
+		kids_explain(all->kids, p->child, &whole);
+	say_ended(p, err, &whole);
 	all->last_err = err;
 	peer_free(p);
 	all->changed(all->arg);
@@ -233,6 +238,7 @@ peer_new(struct peers *all, const struct mux_ends *ends)
 		free(p);
 		return NULL;
 	}
+	p->child = ends->child;
 	p->caller->have_uid = ends->have_cred;
 	p->caller->uid = ends->uid;
 	all->serial++;

@@ -14,6 +14,7 @@
 #include "mux_io.h"
 
 struct dispatch;
+struct kids;
 struct peer;
 struct reach;
 struct uids;
@@ -26,6 +27,7 @@ struct peers {
 	struct mux_config cfg;
 	struct reach *reach;
 	struct dispatch *calls;
+	const struct kids *kids;	/* of -l exec: */
 	const struct uids *uids;	/* who may connect */
 	uint64_t max_conns;	/* that may come to a HELLO; 0 = no limit */
 	uint64_t max_clients;	/* of them at once */

@@ -1,34 +1,35 @@
 /*
  * proc.c - the limit of descriptors, the command of `serve -- CMD`, and what
- * becomes of the programs of exec:.  How a child is started cleanly is the
- * library's.  Invariants: the command gets the limits that we were given, not
- * those that we gave ourselves; a program whose connection was cut off does
- * not go on for ever.
+ * becomes of the programs of carriers of exec:.  How a child is started
+ * cleanly is the library's, what it starts in turn ptree.c's.  Invariants:
+ * what we start gets the limits that we were given, not those that we gave
+ * ourselves; a program whose connection was cut off is told to end.
  */
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "mux_io.h"
 #include "proc.h"
 
-/* How long a program may take to end that was told to. */
-#define KILL_NS		UINT64_C(5000000000)
+/* A program that ends closes its connection first: so long may it take from
+ * there. */
+#define LINGER_MS	200
 
 struct kid {
 	LIST_ENTRY(kid) next;
-	struct kids *all;
-	struct mux_loop *loop;
-	struct mux_child *child;
-	struct mux_timer *kill;
-	struct kid **slot;	/* NULL = nobody wants to know */
-	bool left;
+	struct mux_child *child;	/* NULL: it has ended, with status */
+	pid_t pid;
+	int status;
 };
 
 struct proc {
@@ -148,81 +149,90 @@ proc_free(struct proc *p)
 	free(p);
 }
 
-/* ---- children of exec: ---- */
+/* ---- programs of exec: ---- */
+
+void
+proc_status(int status, char buf[PROC_STATUS])
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, PROC_STATUS, "killed by signal %d%s",
+		    WTERMSIG(status), WCOREDUMP(status) ? " (core dumped)" :
+		    "");
+	else
+		snprintf(buf, PROC_STATUS, "exited with status %d",
+		    WEXITSTATUS(status));
+}
 
 void
 kids_init(struct kids *kids)
 {
 	LIST_INIT(&kids->head);
-	kids->n_left = 0;
-}
-
-static void
-kid_free(struct kid *kid)
-{
-	if (kid->slot != NULL)
-		*kid->slot = NULL;
-	if (kid->left)
-		kid->all->n_left--;
-	LIST_REMOVE(kid, next);
-	mux_timer_free(kid->kill);
-	mux_child_free(kid->child);
-	free(kid);
 }
 
 static void
 on_kid(struct mux_child *child, int status, void *arg)
 {
-	(void)child;
-	(void)status;
-	kid_free(arg);
-}
+	struct kid *kid = arg;
 
-static void
-on_kill(struct mux_timer *t, void *arg)
-{
-	const struct kid *kid = arg;
-
-	(void)t;
-	mux_child_kill(kid->child, SIGKILL);
+	mux_child_free(child);
+	kid->child = NULL;
+	kid->status = status;
 }
 
 void
-kids_add(struct mux_loop *loop, struct kids *kids, pid_t pid,
-    struct kid **slot)
+kids_add(struct mux_loop *loop, struct kids *kids, pid_t pid)
 {
 	struct kid *kid = calloc(1, sizeof(*kid));
 
-	if (kid == NULL || mux_timer_new(loop, on_kill, kid,
-	    &kid->kill) != 0 ||
+	if (kid == NULL ||
 	    mux_child_watch(loop, pid, on_kid, kid, &kid->child) != 0) {
-		if (kid != NULL)
-			mux_timer_free(kid->kill);
 		free(kid);
 		return;
 	}
-	kid->loop = loop;
-	kid->all = kids;
-	kid->slot = slot;
-	if (slot != NULL)
-		*slot = kid;
+	kid->pid = pid;
 	LIST_INSERT_HEAD(&kids->head, kid, next);
 }
 
-void
-kids_leave(struct kid *kid, bool cut)
+/* Of one that the loop has not reaped yet: it stays to be reaped. */
+static int
+status_now(pid_t pid)
 {
+	struct pollfd pfd = { .events = POLLIN };
+	siginfo_t si = { 0 };
+
+	pfd.fd = pidfd_open(pid, 0);
+	if (pfd.fd < 0)
+		return 0;
+	poll(&pfd, 1, LINGER_MS);
+	close(pfd.fd);
+	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+	    si.si_pid == 0)
+		return 0;
+	return si.si_code == CLD_EXITED ? W_EXITCODE(si.si_status, 0) :
+	    W_EXITCODE(0, si.si_status);
+}
+
+void
+kids_explain(const struct kids *kids, pid_t pid, struct mux_why *why)
+{
+	char how[PROC_STATUS];
+	const struct kid *kid;
+	size_t len;
+	int status;
+
+	LIST_FOREACH(kid, &kids->head, next)
+		if (kid->pid == pid)
+			break;
 	if (kid == NULL)
 		return;
-	if (kid->slot != NULL)
-		*kid->slot = NULL;
-	kid->slot = NULL;
-	kid->left = true;
-	kid->all->n_left++;
-	if (!cut)
+	status = kid->child != NULL ? status_now(pid) : kid->status;
+	if (status == 0 || status == -1)
 		return;
-	mux_child_kill(kid->child, SIGTERM);
-	mux_timer_at(kid->kill, mux_loop_now(kid->loop) + KILL_NS);
+	proc_status(status, how);
+	len = strlen(why->text);
+	snprintf(why->text + len, sizeof(why->text) - len,
+	    "%sthe program %s%s", len > 0 ? ": " : "",
+	    WIFSIGNALED(status) ? "was " : "", how);
 }
 
 void
@@ -231,8 +241,10 @@ kids_release(struct kids *kids, bool cut)
 	struct kid *kid;
 
 	while ((kid = LIST_FIRST(&kids->head)) != NULL) {
-		if (cut)
+		if (cut && kid->child != NULL)
 			mux_child_kill(kid->child, SIGTERM);
-		kid_free(kid);
+		LIST_REMOVE(kid, next);
+		mux_child_free(kid->child);
+		free(kid);
 	}
 }

@@ -18,10 +18,9 @@ struct mux_why;
 struct proc;
 struct kid;
 
-/* Children of exec: that run. */
+/* The programs of carriers of exec:. */
 struct kids {
 	LIST_HEAD(, kid) head;
-	size_t n_left;		/* whose connection has ended */
 };
 
 /* The soft limit of descriptors becomes the hard one. */
@@ -40,12 +39,16 @@ int proc_run(struct mux_loop *, char *const *argv, const char *addr, proc_cb *,
 void proc_kill(struct proc *, int signo);
 void proc_free(struct proc *);		/* leaves the command alone */
 
+#define PROC_STATUS	64
+/* "exited with status 3", "killed by signal 9"; of waitpid(). */
+void proc_status(int status, char buf[PROC_STATUS]);
+
 void kids_init(struct kids *);
-/* Waits for a child.  *slot, if there is one, is the kid while it runs. */
-void kids_add(struct mux_loop *, struct kids *, pid_t, struct kid **slot);
-/* Its connection is over; one that was cut off is told to end, too: what it
- * does nobody will see.  NULL is fine. */
-void kids_leave(struct kid *, bool cut);
+/* Waits for a child, and keeps how it ended. */
+void kids_add(struct mux_loop *, struct kids *, pid_t);
+/* Its connection has ended: says so in *why if the program failed.  It may be
+ * about to end: that is waited for, a moment.  Any pid is fine. */
+void kids_explain(const struct kids *, pid_t, struct mux_why *);
 /* Waits no longer; all that run are told to end, if they were cut off. */
 void kids_release(struct kids *, bool cut);
 

@@ -7,14 +7,11 @@
  * ends and leaves its output to a child of it, have a second.  Invariant: a
  * relay that was joined is settled, or over.
  */
-#include <sys/wait.h>
-
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "mux_io.h"
+#include "proc.h"
 #include "progs.h"
 #include "ptree.h"
 
@@ -33,18 +30,6 @@ struct prog {
 	bool exited, ended, left, cut;
 };
 
-void
-prog_status(int status, char buf[PROG_STATUS])
-{
-	if (WIFSIGNALED(status))
-		snprintf(buf, PROG_STATUS, "killed by signal %d%s",
-		    WTERMSIG(status), WCOREDUMP(status) ? " (core dumped)" :
-		    "");
-	else
-		snprintf(buf, PROG_STATUS, "exited with status %d",
-		    WEXITSTATUS(status));
-}
-
 static void
 prog_free(struct prog *p)
 {
@@ -59,11 +44,11 @@ prog_free(struct prog *p)
 static void
 settle(struct prog *p)
 {
-	char text[PROG_STATUS];
+	char text[PROC_STATUS];
 
 	if (p->relay == NULL)
 		return;
-	prog_status(p->status, text);
+	proc_status(p->status, text);
 	mux_relay_settle(p->relay, p->status == 0 ? 0 : MUX_ENDPOINT_RESET,
 	    text);
 }

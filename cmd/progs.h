@@ -39,8 +39,4 @@ void prog_ended(struct prog *);
  * started: what it does nobody will see.  NULL is fine. */
 void prog_leave(struct prog *, bool cut);
 
-#define PROG_STATUS	64
-/* "exited with status 3", "killed by signal 9"; of waitpid(). */
-void prog_status(int status, char buf[PROG_STATUS]);
-
 #endif

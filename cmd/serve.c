@@ -254,7 +254,7 @@ on_accept(const struct mux_ends *ends, bool check, void *arg)
 	struct serve *s = arg;
 
 	if (ends->child > 0)
-		kids_add(s->loop, &s->kids, ends->child, NULL);
+		kids_add(s->loop, &s->kids, ends->child);
 	peers_accept(&s->peers, ends, check);
 }
 
@@ -314,6 +314,7 @@ start_rooms(struct serve *s)
 	s->reach.connect_timeout = s->opts.connect_timeout;
 	s->reach.ended = on_work_ended;
 	s->peers.reach = &s->reach;
+	s->peers.kids = &s->kids;
 	s->peers.calls = &s->calls;
 	s->peers.max_conns = s->opts.once ? 1 : (uint64_t)s->opts.max_conns;
 	s->peers.max_clients = (uint64_t)s->opts.max_clients;

@@ -124,3 +124,23 @@ SH
 	await test -e got
 	await none_left
 }
+
+@test "carriers: the status of a program that failed is said" {
+	run muxctl tunnel -a 'exec:sh -c "exit 3"' -W x </dev/null
+	said 255 "the program exited with status 3"
+	run muxctl call -a 'exec:sh -c "exit 3"' m </dev/null
+	said 255 "the program exited with status 3"
+	run muxctl serve -l 'exec:sh -c "kill -9 \$\$"' -T a=exec:cat
+	said 255 "the program was killed by signal 9"
+	run muxctl tunnel -a 'exec:sh -c "exit 0"' -W x </dev/null
+	[ "$status" -eq 255 ]
+	[[ $output != *program* ]]
+	# Behind HELLO, in the middle of a stream.
+	echo 'kill -9 $PPID' > killer
+	cat > carrier <<SH
+'$MUXCTL' serve -q -l - -T kill='exec:sh killer'
+exit 5
+SH
+	run muxctl tunnel -a 'exec:sh carrier' -W kill </dev/null
+	said 255 "the program exited with status 5"
+}
