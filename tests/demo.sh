@@ -1,7 +1,7 @@
 #!/bin/bash
 # demo.sh - the main job, shown: a real nginx is reached by curl through
 # muxctl tunnel, one unix socket and muxctl serve, and what arrives is
-# compared with what nginx has.
+# compared with what nginx has; then commands are called there.
 #
 #   MUXCTL=build/muxctl tests/demo.sh
 #
@@ -100,7 +100,8 @@ printf 'nginx serves %s MiB of random bytes on 127.0.0.1:%s.\n' \
     "$DEMO_MIB" "$port"
 
 echo 'One end gives the name "web" to it and listens on a unix socket only:'
-start serve -l "unix:$tmp/mux.sock" -T "web=tcp:127.0.0.1:$port"
+start serve -l "unix:$tmp/mux.sock" -T "web=tcp:127.0.0.1:$port" \
+    -m 'up=tr a-z A-Z'
 echo 'The other end opens a port that leads there, over one connection:'
 start tunnel -a "unix:$tmp/mux.sock" -L 0=web --print-addr="$tmp/addr"
 through=$(<"$tmp/addr")
@@ -117,3 +118,15 @@ printf '  %-16s %6s MB/s   sha256 %.16s...\n' \
 [[ $got == "$want" && $want == "$(sha256sum <"$tmp/www/data" | cut -c-64)" ]] ||
     die "the bytes differ"
 echo 'The same bytes arrived.'
+
+echo 'Commands can be called there, too (-m), one or many:'
+printf '  $ muxctl call -a unix:./mux.sock up -d hello\n'
+said=$("$MUXCTL" call -a "unix:$tmp/mux.sock" up -d hello) ||
+    die "the call failed with status $?"
+printf '  %s\n' "$said"
+[[ $said == HELLO ]] || die "expected HELLO"
+printf '  $ seq 500 | muxctl call -a unix:./mux.sock --batch -P 16 up | ...\n'
+n=$(seq 500 | "$MUXCTL" call -a "unix:$tmp/mux.sock" --batch -P 16 up |
+    awk -F '\t' '$2 == 0 && $1 == $4' | wc -l)
+printf '  %s of 500 answers are right\n' "$n"
+[[ $n -eq 500 ]] || die "expected 500"

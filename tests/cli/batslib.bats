@@ -31,17 +31,6 @@ theirs() {	# [BATS-OPTION]...
 	echo "$output"
 }
 
-@test "the five lines of the README" {
-	sed -n '/bats_load_library/,/^$/s/^    //p' \
-	    "$BATS_TEST_DIRNAME/../../README.md" >readme.bats
-	[ "$(wc -l <readme.bats)" -ge 5 ]
-	PATH=$(dirname "$MUXCTL"):$PATH run env -u MUXCTL \
-	    -u BATS_TEST_TIMEOUT bats readme.bats
-	echo "$output"
-	[ "$status" -eq 0 ]
-	[[ $output == *"ok 1 "* ]]
-}
-
 @test "mux_serve, assert_call, mux_call, mux_stop; with set -eu" {
 	theirs <<-'E'
 	setup() { set -eu; mux_serve -m up='tr a-z A-Z' -m no='cat; echo why >&2; exit 3'; }
