@@ -33,7 +33,10 @@ theirs() {	# [BATS-OPTION]...
 
 @test "mux_serve, assert_call, mux_call, mux_stop; with set -eu" {
 	theirs <<-'E'
-	setup() { set -eu; mux_serve -m up='tr a-z A-Z' -m no='cat; echo why >&2; exit 3'; }
+	setup() {
+		set -eu
+		mux_serve -m up='tr a-z A-Z' -m no='cat; echo why >&2; exit 3'
+	}
 	teardown() { mux_stop; }
 	TEST "one" {
 		assert_call -o HELLO -- up -d hello
@@ -109,7 +112,7 @@ theirs() {	# [BATS-OPTION]...
 @test "mux_stop fails if something was left behind, and ends it" {
 	theirs <<-'E'
 	TEST "left" {
-		mux_serve -x wait='sleep 1000'
+		mux_serve -x wait='tail -f /dev/null'
 		"$MUXCTL" call -q wait 3>&- &
 		until [ -n "$(_mux_below "$MUX_PID")" ]; do :; done
 		kid=$(_mux_below "$MUX_PID")
@@ -119,7 +122,7 @@ theirs() {	# [BATS-OPTION]...
 			builtin kill "$@"
 		}
 		! mux_stop >said
-		grep -q "left behind: sleep 1000" said
+		grep -q "left behind: tail -f" said
 		_mux_await_end "$kid"
 	}
 	E

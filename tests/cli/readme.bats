@@ -46,7 +46,7 @@ example() {	# HEADING N
 @test "a worker in bash" {
 	example Calls 3 >it
 	[ "$(bash ./it)" = "9 bytes, call 1" ]
-	[ "$(muxctl call -a unix:n.sock n -d ab)" = "2 bytes, call 2" ]
+	[ "$(command muxctl call -a unix:n.sock n -d ab)" = "2 bytes, call 2" ]
 }
 
 @test "a test of a service in five lines" {
