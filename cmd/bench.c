@@ -493,5 +493,6 @@ const struct call_mode call_bench = {
 	.ready = bench_ready,
 	.lost = bench_lost,
 	.stop = bench_stop,
-	.release = bench_release
+	.release = bench_release,
+	.no_invokes = true
 };

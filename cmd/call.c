@@ -114,8 +114,9 @@ static void
 on_open(struct mux_conn *conn, struct mux_stream *st,
     const struct mux_open *o, void *arg)
 {
-	(void)arg;
-	if (!invoke_open(conn, st, o))
+	const struct call *c = arg;
+
+	if (c->mode->no_invokes || !invoke_open(conn, st, o))
 		mux_stream_refuse(st, MUX_UNSUPPORTED, NULL);
 }
 

@@ -83,6 +83,9 @@ struct call_mode {
 	/* Of struct link_ops; may be NULL.  Standard error of handlers is
 	 * taken care of before. */
 	void (*tap)(struct mux_conn *, const struct mux_tap *, void *call);
+	/* Its calls are not made by invoke_start(), so nothing here may take
+	 * them for one: their standard error is refused. */
+	bool no_invokes;
 };
 
 extern const struct call_mode call_one, call_oneway;	/* one.c */

@@ -275,6 +275,8 @@ class Conn:
         elif type == STOP:
             say("stop")
             self.frame(END, id)
+        elif type == ERROR:
+            say("refused", *struct.unpack("<I", payload[:4]))
 
     def run(self):
         try:

@@ -97,6 +97,23 @@ yields() {	# FILTER OPTION...
 	said 123 "error 500: full"
 }
 
+@test "standard error of methods is thrown away, whatever there is of it" {
+	answerer
+	yields '.calls == 2000 and .failed_exit == 2000' 2000 -P 100 err text 3
+	# Nobody took what he could not know.
+	grep -q '^refused 15$' server
+}
+
+@test "against serve" {
+	serve -m loud='head -c 1000000 /dev/zero >&2; echo out' \
+	    -m no='echo why >&2; exit 3'
+	yields '.calls == 20 and .failed == 0 and .bytes_in == 80' \
+	    20 -P 4 loud
+	yields '.failed_exit == 20 and .bytes_in == 0' 20 -P 5 no
+	yields '.failed == 0 and .bytes_in == 6000' 2000 -P 50 -d xyz mux.echo
+	yields '.failed_nomethod == 3' 3 nothing
+}
+
 @test "-t is a limit of each call" {
 	answerer
 	yields '.calls == 4 and .failed_timeout == 4 and .min_ns >= 20000000
