@@ -237,9 +237,14 @@ null
 1" ]
 }
 
+# A server whose method `big` gives so many bytes.
+bigs() {
+	serve -m 'big=head -c "$1" /dev/zero | tr "\0" x'
+}
+
 @test "a long body comes in events, and small results do not wait for it" {
-	answerer
-	{ printf 'big\t5000000\n'; yes echo | head -n 200; } >in
+	bigs
+	{ printf 'big\t5000000\n'; yes mux.echo | head -n 200; } >in
 	batch 0 --json <in
 	objects '[.[] | select(.event == "data") | .body | length] |
 	    add == 5000000 and max <= 49152'
@@ -262,8 +267,8 @@ null
 }
 
 @test "two long bodies, in order" {
-	answerer
-	printf 'big\t3000000\nbig\t2000000\necho\n' | batch 0 --ordered --json
+	bigs
+	printf 'big\t3000000\nbig\t2000000\nmux.echo\n' | batch 0 --ordered --json
 	objects '[.[].id] | . == sort'
 	objects '[.[] | select(.event) | {id, n: (.body | length)}] |
 	    group_by(.id) | map([.[].n] | add) == [3000000, 2000000]'
@@ -388,6 +393,20 @@ a b: y\x1b' ]
 	objects '.[0].body | fromjson | .deadline == 50000'
 }
 
+@test "no progress of any call for 30s: given up, the others go on" {
+	[ -z "$SAN" ] || skip "sanitizers come first"
+	answerer
+	local status=0
+	printf 'mute\necho\n' >in
+	# Its clock runs 30 times as fast.
+	env CLOCK_SPEED=30 LD_PRELOAD="$(dirname "$MUXCTL")/tests/cli/\
+preload_clock.so" "$MUXCTL" call --batch=in -P 1 >got || status=$?
+	[ "$status" -eq 123 ]
+	[ "$(cut -f 1-3 got)" = $'1\t124\ttimeout\n2\t0\texit' ]
+	says got 'no progress of any call for 30s (-t D: '
+	await says seen '^cancel 6'
+}
+
 # ---- the connection ----
 
 @test "lost: every line still gets its result, status 255" {
@@ -467,9 +486,9 @@ a b: y\x1b' ]
 }
 
 @test "input without an end takes no more memory than a short one" {
-	answerer
+	bigs
 	mkfifo out
-	yes '{"method":"echo","body":"0123456789"}' 2>/dev/null |
+	yes '{"method":"mux.echo","body":"0123456789"}' 2>/dev/null |
 	    "$MUXCTL" call --batch >out 2>/dev/null 3>&- &
 	PIDS+=($!)
 	exec {OUT}<out
@@ -489,10 +508,10 @@ steady() {	# PID
 }
 
 @test "nobody reads: the input waits, and nothing is lost" {
-	answerer
+	bigs
 	mkfifo out
 	seq -f '%0100.0f' 60000 >in
-	"$MUXCTL" call --batch=in echo >out 2>/dev/null 3>&- &
+	"$MUXCTL" call --batch=in mux.echo >out 2>/dev/null 3>&- &
 	pid=$!
 	PIDS+=($!)
 	exec {OUT}<out
@@ -505,7 +524,7 @@ steady() {	# PID
 }
 
 @test "a long body that nobody reads is not kept" {
-	answerer
+	bigs
 	mkfifo out
 	printf 'big\t60000000\n' >in
 	"$MUXCTL" call --batch=in >out 2>/dev/null 3>&- &
