@@ -268,7 +268,8 @@ bigs() {
 
 @test "two long bodies, in order" {
 	bigs
-	printf 'big\t3000000\nbig\t2000000\nmux.echo\n' | batch 0 --ordered --json
+	printf 'big\t3000000\nbig\t2000000\nmux.echo\n' |
+	    batch 0 --ordered --json
 	objects '[.[].id] | . == sort'
 	objects '[.[] | select(.event) | {id, n: (.body | length)}] |
 	    group_by(.id) | map([.[].n] | add) == [3000000, 2000000]'
