@@ -15,6 +15,7 @@ that it sees.  The METHOD says what to do:
     plain            RESPONSE without EXIT
     error CODE TEXT  ERROR
     err TEXT N       TEXT on a stream of standard error, then EXIT 0, N
+    errstop TEXT     TEXT on standard error, and an answer after STOP
     late TEXT        RESPONSE first, then TEXT on standard error and its end
     usage            RESPONSE with USAGE
     big N            N zeros, under credit
@@ -107,6 +108,7 @@ class Conn:
         self.sock, self.max_calls = sock, max_calls
         self.live, self.credit, self.next_id = {}, {}, 2
         self.window = 65536
+        self.stopped = 0        # the call that STOP is awaited for
         self.lock = threading.Condition()
 
     def frame(self, type, id, payload=b"", flags=0):
@@ -203,6 +205,9 @@ class Conn:
             self.frame(DATA, err, word[1], FIN)
             if name == "err":
                 self.respond(id, b"body\n", *tags)
+        elif name == "errstop":
+            self.stopped = id
+            self.frame(DATA, self.open_err(id), word[1])
         elif name == "usage":
             self.respond(id, b"", exit_tag(0, 0),
                          tag(USAGE, struct.pack("<QQQ", 1, 2, 3)))
@@ -275,6 +280,8 @@ class Conn:
         elif type == STOP:
             say("stop")
             self.frame(END, id)
+            if self.stopped:
+                self.respond(self.stopped, b"stopped\n", exit_tag(0, 0))
         elif type == ERROR:
             say("refused", *struct.unpack("<I", payload[:4]))
 

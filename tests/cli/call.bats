@@ -257,7 +257,8 @@ shown() {	# JQ-EXPRESSION WANT OPTION...
 	[ "$output" = oopsbody ] && [ "$stderr" = "" ]
 	WANT=4 call --stderr=drop err oops 4
 	[ "$output" = body ] && [ "$stderr" = "" ]
-	await says seen stop
+	call --stderr=drop errstop oops
+	[ "$output" = stopped ] && [ "$stderr" = "" ]
 	WANT=4 call --stderr=file:errors err oops 4
 	[ "$output" = body ] && [ "$stderr" = "" ]
 	[ "$(cat errors)" = oops ]
@@ -293,9 +294,9 @@ shown() {	# JQ-EXPRESSION WANT OPTION...
 	call --describe a
 	[ "$output" = $'name: a\nkind: shell\nabout: the first' ]
 	[ "$(muxctl call --json --describe a | jq -r .name)" = a ]
-	run muxctl call --describe z
+	run -127 muxctl call --describe z
 	said 127 "z: unknown method"
-	run muxctl call --json --describe z
+	run -127 muxctl call --json --describe z
 	said 127 ""
 }
 
@@ -381,6 +382,14 @@ left_behind() {
 	said 255 "HELLO"
 	run muxctl call -a unix:silent.sock -t 100ms m
 	said 124 "no end within -t"
+}
+
+@test "a server that is started for one call" {
+	run muxctl call -a "exec:'$MUXCTL' serve -q -l - -m up='tr a-z A-Z'" \
+	    up -d hello
+	said 0 HELLO
+	run muxctl call -a "exec:'$MUXCTL' serve -q -l - -m no='exit 7'" no
+	[ "$status" -eq 7 ] && [ "$output" = "" ]
 }
 
 @test "a server that takes no calls" {
