@@ -309,8 +309,9 @@ verdict "README.md: there is something to make" \
 verdict "README.md: each target is in the Makefile" \
     "$(missing "$tmp/made" "$tmp/targets")"
 verdict "README.md: each file is there" "$(
+	folders='cmd|lib|man|tests|completions'
 	sed 's|/usr/[^ ]*||g' README.md |
-	    grep -oE '\b(cmd|lib|man|tests|completions)/[a-zA-Z0-9_./-]*[a-z0-9]' |
+	    grep -oE "\\b($folders)/[a-zA-Z0-9_./-]*[a-z0-9]" |
 	    grep -v '[A-Z][A-Z]' | while read -r f; do
 		[ -e "$f" ] || echo "$f"
 	done)"
