@@ -570,6 +570,25 @@ b'a b c\n'
 end" ]
 }
 
+@test "short reads and writes change nothing (C4)" {
+	local so=${B:-${MUXCTL%/*}}/tests/cli/preload_shortio.so seed
+	[ -z "${SAN-}" ] || skip "a sanitizer wants to be loaded first"
+	printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$so" "$MUXCTL" >short
+	chmod 755 short
+	MUXCTL=$PWD/short
+	head -c 300000 /dev/urandom >in
+	for seed in 1 2 3; do
+		export SHORTIO_SEED=$seed
+		serve -x cat=cat -m both='cat >&2; echo out; exit 3'
+		call -d @in cat | cmp - in
+		run -3 call --stderr file:err.$seed -d @in both
+		[ "$output" = out ]
+		cmp err.$seed in
+		end serve.pid
+		rm -f serve.pid
+	done
+}
+
 @test "--cwd is where methods run" {
 	mkdir there
 	serve -x pwd=pwd --cwd there
