@@ -27,8 +27,10 @@ MAKEFLAGS += --no-print-directory
 # Asked when first needed: `make deps all` may have to install pkg-config.
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell pkg-config --cflags libbsd libcares))$(PC_CFLAGS)
 PC_LIBS	= $(eval PC_LIBS := $$(shell pkg-config --libs libbsd libcares))$(PC_LIBS)
-# Only the program reads JSON.
-JSON_LIBS = $(eval JSON_LIBS := $$(shell pkg-config --libs jansson))$(JSON_LIBS)
+# The program also reads JSON.  Half of what it takes to start it would be
+# the loading of small libraries; only the one that reads what comes from the
+# net is shared.  Packagers: TOOL_LIBS='$(PC_LIBS) -ljansson'
+TOOL_LIBS ?= -Wl,-Bstatic -lbsd -lmd -ljansson -Wl,-Bdynamic -lcares
 WARN	= -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Werror=implicit-function-declaration \
 	$(if $(WERROR),-Werror)
@@ -127,7 +129,7 @@ $(UNIT) $(SIM) $(FUZZ) $(HELPERS): %: %.o
 $(TOOL) $(LOAD) $(UNIT) $(SIM) $(FUZZ) $(HELPERS): $(LIBA)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/cmd.a,$^) $(LIBA) \
-	    $(PC_LIBS) $(if $(filter $(TOOL) $(CMDUNIT) $(FUZZ),$@),$(JSON_LIBS))
+	    $(if $(filter $(TOOL) $(CMDUNIT) $(FUZZ),$@),$(TOOL_LIBS),$(PC_LIBS))
 $(PRELOAD): $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
