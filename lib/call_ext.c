@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "ext.h"
+#include "frame.h"
 #include "mux.h"
 
 #define NONCE_LEN	16u
@@ -254,7 +255,7 @@ request_ok(const struct mux_request *q, size_t max_meta, size_t *room)
 	}
 	*room = request_room(q);
 	return total <= ARG_BYTES &&
-	    *room <= min_size(max_meta + 4096, EXT_ROOM_MAX);
+	    *room <= min_size(max_meta + FRAME_EXT_MORE, EXT_ROOM_MAX);
 }
 
 bool
@@ -262,7 +263,7 @@ answer_ok(const struct mux_answer *a, size_t max_meta)
 {
 	return a->n_streams <= UINT16_MAX / 8 &&
 	    meta_ok(a->meta, a->n_meta, max_meta) &&
-	    answer_room(a) <= min_size(max_meta + 4096, EXT_ROOM_MAX);
+	    answer_room(a) <= min_size(max_meta + FRAME_EXT_MORE, EXT_ROOM_MAX);
 }
 
 size_t

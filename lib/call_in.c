@@ -51,20 +51,8 @@ request_open(struct mux_session *s, const struct frame *f, struct rd ext,
 		session_violation(s, code, "EXT block");
 		return;
 	}
-	if (s->peer_calls >= s->cfg.max_calls) {
-		session_violation(s, MUX_F_CALL_LIMIT,
-		    "more calls than were announced");
+	if ((c = call_of(session_admit(s, true, f->id))) == NULL)
 		return;
-	}
-	if ((c = call_new(s, true)) == NULL || !session_name(&c->st, f->id)) {
-		if (c != NULL) {
-			stream_kill(&c->st, 0, MUX_INTERNAL, NULL);
-			stream_settle(&c->st);
-		}
-		session_refuse(s, f->id, MUX_REFUSED, FT_ERROR, false);
-		return;
-	}
-	stream_enter_wire(&c->st);
 	s->stats.calls_taken++;
 	if (!session_body_begin(s, &c->st, body, true))
 		return;

@@ -259,6 +259,5 @@ out_collect(struct mux_session *s, struct mux_call *c)
 		stream_owe(st, OWE_END);
 		return;
 	}
-	st->in_opening = true;
-	TAILQ_INSERT_TAIL(&s->opening, st, data_link);
+	stream_line_up(st);
 }

@@ -402,8 +402,7 @@ line_up(struct mux_call *c)
 		stream_set_send(st, SEND_OPEN);
 		stream_schedule(st);
 	} else {
-		st->in_opening = true;
-		TAILQ_INSERT_TAIL(&s->opening, st, data_link);
+		stream_line_up(st);
 	}
 	session_wake(s);
 }

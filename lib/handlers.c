@@ -262,29 +262,6 @@ start_judge(const struct mux_session *s, const struct start *a)
 	return 0;
 }
 
-/* A live stream of the peer's, on the wire and in the table; or NULL. */
-static struct mux_stream *
-start_stream(struct mux_session *s, uint64_t id)
-{
-	struct mux_stream *st;
-
-	if (s->peer_live >= s->cfg.max_streams) {
-		session_violation(s, MUX_F_STREAM_LIMIT,
-		    "more streams than were announced");
-		return NULL;
-	}
-	if ((st = stream_new(s, true)) == NULL || !session_name(st, id)) {
-		if (st != NULL)
-			stream_kill(st, 0, MUX_INTERNAL, NULL);
-		if (st != NULL)
-			stream_settle(st);
-		session_refuse(s, id, MUX_REFUSED, FT_ERROR, false);
-		return NULL;
-	}
-	stream_enter_wire(st);
-	return st;
-}
-
 /* One way, and of a call: not new, but more of what goes on. */
 static bool
 goes_on(const struct frame *f, const uint8_t *p)
@@ -314,7 +291,7 @@ on_start(struct mux_session *s, const struct frame *f, const uint8_t *p)
 
 	if (take_open(s, f, s->peer_draining && goes_on(f, p)) < 0 ||
 	    !start_read(s, f, p, &a) ||
-	    (st = start_stream(s, f->id)) == NULL)
+	    (st = session_admit(s, false, f->id)) == NULL)
 		return;
 	st->tx.limit += a.window;
 	st->priority = a.priority;
@@ -758,7 +735,7 @@ on_join(struct mux_session *s, const struct frame *f, const uint8_t *p)
 
 	(void)p;
 	if (take_open(s, f, false) == 0 &&
-	    (st = start_stream(s, f->id)) != NULL)
+	    (st = session_admit(s, false, f->id)) != NULL)
 		mux_stream_refuse(st, MUX_UNSUPPORTED, NULL);
 }
 

@@ -20,13 +20,10 @@ legacy_whole(const struct mux_session *s)
 
 /* S0 knows no GOODBYE, and its ids are whatever they are. */
 static bool
-may_open(struct mux_session *s, uint64_t id, size_t live, bool end)
+may_open(struct mux_session *s, uint64_t id, bool end)
 {
 	if (session_find(s, id) != NULL)
 		session_violation(s, MUX_F_ID_REUSED, "the id is in use");
-	else if (live >= LEGACY_CALLS)
-		session_violation(s, MUX_F_CALL_LIMIT,
-		    "too many calls wait for an answer");
 	else if (s->draining)
 		session_refuse(s, id, MUX_UNAVAILABLE, FT_ERROR, end);
 	else
@@ -40,17 +37,9 @@ open_call(struct mux_session *s, const struct frame *f)
 	struct mux_request q = { .size = sizeof(q) };
 	struct mux_call *c;
 
-	if (!may_open(s, f->id, s->peer_calls, false))
+	if (!may_open(s, f->id, false) ||
+	    (c = call_of(session_admit(s, true, f->id))) == NULL)
 		return;
-	if ((c = call_new(s, true)) == NULL || !session_name(&c->st, f->id)) {
-		if (c != NULL) {
-			stream_kill(&c->st, 0, MUX_INTERNAL, NULL);
-			stream_settle(&c->st);
-		}
-		session_refuse(s, f->id, MUX_REFUSED, FT_ERROR, false);
-		return;
-	}
-	stream_enter_wire(&c->st);
 	s->stats.calls_taken++;
 	if (session_body_begin(s, &c->st, f->len, true))
 		call_offer(c, &q);
@@ -64,18 +53,9 @@ open_stream(struct mux_session *s, const struct frame *f)
 	    .priority = STREAM_PRIORITY, .request = &q };
 	struct mux_stream *st;
 
-	if (!may_open(s, f->id, s->peer_live, true))
-		return;
-	if ((st = stream_new(s, true)) == NULL || !session_name(st, f->id)) {
-		if (st != NULL) {
-			stream_kill(st, 0, MUX_INTERNAL, NULL);
-			stream_settle(st);
-		}
-		session_refuse(s, f->id, MUX_REFUSED, FT_ERROR, true);
-		return;
-	}
-	stream_enter_wire(st);
-	if (!session_body_begin(s, st, f->len, true))
+	if (!may_open(s, f->id, true) ||
+	    (st = session_admit(s, false, f->id)) == NULL ||
+	    !session_body_begin(s, st, f->len, true))
 		return;
 	if (s->ops->open != NULL)
 		s->ops->open(s, st, &o, s->arg);

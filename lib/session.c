@@ -579,7 +579,7 @@ mux_session_ping(struct mux_session *s, uint64_t now)
 	session_owe(s, LINK_PING);
 }
 
-/* ---- refusals, tap, figures ---- */
+/* ---- what the peer opens; tap, figures ---- */
 
 /* A plain S0 peer was told of no limit, but there is one all the same. */
 static size_t
@@ -626,6 +626,57 @@ session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
 	    .end = end };
 	s->stats.refused++;
 	session_wake(s);
+}
+
+/* A plain S0 peer waits for the end of a stream that failed, too. */
+static bool
+wants_end(const struct mux_session *s, bool call)
+{
+	return s->mode == MUX_MODE_LEGACY && !call;
+}
+
+/* Is one more than it may have under way? */
+static bool
+over_limit(struct mux_session *s, bool call)
+{
+	bool legacy = s->mode == MUX_MODE_LEGACY;
+	size_t live = call ? s->peer_calls : s->peer_live;
+
+	if (live < (legacy ? LEGACY_CALLS : call ? s->cfg.max_calls :
+	    s->cfg.max_streams))
+		return false;
+	if (legacy)
+		session_violation(s, MUX_F_CALL_LIMIT,
+		    "too many calls wait for an answer");
+	else
+		session_violation(s, call ? MUX_F_CALL_LIMIT :
+		    MUX_F_STREAM_LIMIT, call ? "more calls than were announced" :
+		    "more streams than were announced");
+	return true;
+}
+
+struct mux_stream *
+session_admit(struct mux_session *s, bool call, uint64_t id)
+{
+	struct mux_call *c = NULL;
+	struct mux_stream *st;
+
+	if (over_limit(s, call))
+		return NULL;
+	if (call)
+		c = call_new(s, true);
+	st = call ? (c != NULL ? &c->st : NULL) : stream_new(s, true);
+	if (st == NULL || !session_name(st, id)) {
+		if (st != NULL) {
+			stream_kill(st, 0, MUX_INTERNAL, NULL);
+			stream_settle(st);
+		}
+		session_refuse(s, id, MUX_REFUSED, FT_ERROR,
+		    wants_end(s, call));
+		return NULL;
+	}
+	stream_enter_wire(st);
+	return st;
 }
 
 void

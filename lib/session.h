@@ -164,6 +164,13 @@ void session_explain(struct mux_session *s, uint32_t code,
     const void *text, size_t len);
 void session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
     uint8_t type, bool end);
+/*
+ * What the peer opens with this id, in the table and on the wire.  NULL: it
+ * may not, or there is no memory, and then it is refused.  The limits that the
+ * peer was told of are kept here and nowhere else.
+ */
+struct mux_stream *session_admit(struct mux_session *s, bool call,
+    uint64_t id);
 void session_agree(struct mux_session *s, const struct hello *peer);
 void session_established(struct mux_session *s, enum mux_mode mode);
 void session_call_tap(struct mux_session *s, bool out, const struct frame *f,
@@ -232,8 +239,11 @@ session_find(const struct mux_session *s, uint64_t id)
 
 /* Gives it this id.  False: no memory. */
 bool session_name(struct mux_stream *st, uint64_t id);
-/* May it count against the limit of its kind? */
+/* From here on it counts against the limit of its kind. */
 void stream_enter_wire(struct mux_stream *st);
+/* Waits for its open to go out, or no more. */
+void stream_line_up(struct mux_stream *st);
+void stream_step_out(struct mux_stream *st);
 void stream_owe(struct mux_stream *st, uint8_t what);
 void stream_reschedule(struct mux_stream *st, bool want);
 

@@ -361,8 +361,7 @@ out_named(struct mux_session *s, struct mux_stream *st, uint64_t id)
 		return false;
 	}
 	s->our_mark = id;
-	TAILQ_REMOVE(&s->opening, st, data_link);
-	st->in_opening = false;
+	stream_step_out(st);
 	return true;
 }
 
@@ -486,7 +485,7 @@ void
 session_note_size(struct mux_session *s, struct mux_stream *st, size_t n)
 {
 	if (stream_note(st, n, s->now)) {
-		s->calm_until = s->now + 100 * NS_PER_MS;
+		s->calm_until = s->now + INTERACTIVE * NS_PER_MS;
 		s->calm_by = st;
 	} else if (s->calm_by == st) {
 		s->calm_until = 0;

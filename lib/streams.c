@@ -171,17 +171,27 @@ stream_quantum(struct mux_stream *st)
 	st->round_no = s->round_no;
 }
 
+void
+stream_line_up(struct mux_stream *st)
+{
+	st->in_opening = true;
+	TAILQ_INSERT_TAIL(&st->session->opening, st, data_link);
+}
+
+void
+stream_step_out(struct mux_stream *st)
+{
+	if (st->in_opening)
+		TAILQ_REMOVE(&st->session->opening, st, data_link);
+	st->in_opening = false;
+}
+
 static void
 unlink_data(struct mux_stream *st)
 {
-	struct mux_session *s = st->session;
-
 	st->ready = false;
 	stream_schedule(st);
-	if (st->in_opening) {
-		TAILQ_REMOVE(&s->opening, st, data_link);
-		st->in_opening = false;
-	}
+	stream_step_out(st);
 }
 
 /* ---- memory ---- */
@@ -559,8 +569,7 @@ mux_stream_open(struct mux_session *s, const struct mux_open *o,
 	if (o->one_way)
 		open_one_way(st);
 	stream_enter_wire(st);
-	st->in_opening = true;
-	TAILQ_INSERT_TAIL(&s->opening, st, data_link);
+	stream_line_up(st);
 	session_wake(s);
 	*out = st;
 	return 0;
