@@ -283,7 +283,8 @@ state_of(uint32_t events)
  * A unix socket reports room after each read of its peer, even to those who
  * never ran out of it.  Such news switches itself off until somebody runs
  * into EAGAIN; the change of the mask makes epoll look again, so no edge is
- * lost.
+ * lost.  One that cannot be switched on again for want of memory is asked
+ * about in every turn: who writes tries, and so the mask is tried again.
  */
 static void
 watch_quiet(struct mux_watch *w, bool on)
@@ -293,6 +294,8 @@ watch_quiet(struct mux_watch *w, bool on)
 
 	if (epoll_ctl(w->loop->epfd, EPOLL_CTL_MOD, w->fd, &ev) == 0)
 		w->quiet = on;
+	else if (!on)
+		enqueue(w);
 }
 
 static void
@@ -317,6 +320,9 @@ run_ready(struct mux_loop *l)
 	l->fill_ready ^= 1;
 	while ((w = TAILQ_FIRST(list)) != NULL) {
 		dequeue(w);
+		/* watch_quiet() failed: no event would come */
+		if (w->quiet && !(w->state & MUX_WRITABLE))
+			w->state |= MUX_WRITABLE;
 		w->cb(w, w->state, w->arg);
 	}
 }

@@ -2,10 +2,13 @@
  * loop.c on real descriptors: cached readiness, what may be freed when, the
  * order within a turn, signals and children.
  */
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +20,17 @@
 #include "tap.h"
 
 static struct mux_loop *loop;
+static bool mods_fail;		/* no mask of epoll can be changed */
+
+int
+epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
+{
+	if (mods_fail && op == EPOLL_CTL_MOD) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return (int)syscall(SYS_epoll_ctl, epfd, op, fd, ev);
+}
 
 /* What a callback saw; and what it is to do. */
 struct seen {
@@ -153,6 +167,42 @@ test_ends(void)
 	mux_watch_free(wb);
 	close(p[1]);
 	close(sv[0]);
+}
+
+/* Room that a watch was told of and did not use; then it runs out of it. */
+static void
+test_no_mask(void)
+{
+	struct seen s = { 0 };
+	struct mux_watch *w;
+	char c;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) != 0)
+		abort();
+	w = watch(sv[0], &s);
+	turns(1);
+	put(sv[0]);
+	if (read(sv[1], &c, 1) != 1)
+		abort();
+	turns(1);
+	is_u64((uint64_t)s.n, 1, "room again is no news, and turns quiet");
+	mods_fail = true;
+	mux_watch_clear(w, MUX_WRITABLE);
+	is_u64(mux_watch_state(w), 0, "no room");
+	turns(1);
+	is_u64((uint64_t)s.n, 2, "no memory to hear of room: asked at once");
+	is_u64(s.ready, MUX_WRITABLE, "to try");
+	mux_watch_clear(w, MUX_WRITABLE);
+	turns(1);
+	is_u64((uint64_t)s.n, 3, "and again, as long as there is none");
+	mods_fail = false;
+	mux_watch_clear(w, MUX_WRITABLE);
+	turns(2);
+	is_u64((uint64_t)s.n, 4, "then by epoll, once");
+	mux_watch_free(w);
+	close(sv[0]);
+	close(sv[1]);
 }
 
 static void
@@ -730,6 +780,7 @@ main(void)
 		abort();
 	test_cached();
 	test_ends();
+	test_no_mask();
 	test_refused();
 	test_free();
 	test_file();
