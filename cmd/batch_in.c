@@ -238,7 +238,7 @@ read_line(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
 static int
 one_line(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
 {
-	const char *first;
+	const char *first = NULL;
 	int err;
 
 	*item = (struct batch_item){ .line = b->line + 1 };
