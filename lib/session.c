@@ -648,9 +648,11 @@ over_limit(struct mux_session *s, bool call)
 	if (legacy)
 		session_violation(s, MUX_F_CALL_LIMIT,
 		    "too many calls wait for an answer");
+	else if (call)
+		session_violation(s, MUX_F_CALL_LIMIT,
+		    "more calls than were announced");
 	else
-		session_violation(s, call ? MUX_F_CALL_LIMIT :
-		    MUX_F_STREAM_LIMIT, call ? "more calls than were announced" :
+		session_violation(s, MUX_F_STREAM_LIMIT,
 		    "more streams than were announced");
 	return true;
 }

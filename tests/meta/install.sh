@@ -73,6 +73,7 @@ expected()	# LIBDIR, below usr
 	usr/$1/libmux.so.0 -> libmux.so.$version
 	usr/$1/libmux.so.$version 755
 	usr/$1/pkgconfig/mux.pc 644
+	usr/lib/bats/muxctl/load.bash 644
 	usr/lib/muxctl/muxctl_worker.py 644
 	usr/lib/muxctl/worker.bash 644
 	usr/share/bash-completion/completions/muxctl 644
