@@ -12,18 +12,17 @@
 #include "mux.h"
 
 #define N_SHOWN		32u
-#define FLAG_FIN	0x01u
-#define FLAG_MORE	0x02u
-#define FLAG_EXT	0x80u
+#define KNOWN		(MUX_FRAME_FIN | MUX_FRAME_MORE | MUX_FRAME_EXT)
 
 static size_t
 put_flags(unsigned flags, char *buf, size_t size)
 {
-	unsigned rest = flags & ~(FLAG_FIN | FLAG_MORE | FLAG_EXT);
+	unsigned rest = flags & ~KNOWN;
 	int n;
 
-	n = snprintf(buf, size, "%s%s%s", flags & FLAG_FIN ? " fin" : "",
-	    flags & FLAG_MORE ? " more" : "", flags & FLAG_EXT ? " ext" : "");
+	n = snprintf(buf, size, "%s%s%s", flags & MUX_FRAME_FIN ? " fin" : "",
+	    flags & MUX_FRAME_MORE ? " more" : "",
+	    flags & MUX_FRAME_EXT ? " ext" : "");
 	if (rest != 0)
 		n += snprintf(buf + n, size - (size_t)n, " flags 0x%02x",
 		    rest);

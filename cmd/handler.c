@@ -112,7 +112,7 @@ how_it_ended(const struct handler *h, struct mux_answer *a)
 	bool killed = WIFSIGNALED(h->status);
 
 	a->have_exit = a->have_usage = true;
-	a->exit_kind = killed ? 1 : 0;
+	a->exit_kind = killed ? MUX_EXIT_SIGNAL : MUX_EXIT_EXITED;
 	a->exit_core = killed && WCOREDUMP(h->status);
 	a->exit_value = (uint32_t)(killed ? WTERMSIG(h->status) :
 	    WEXITSTATUS(h->status));
@@ -422,7 +422,8 @@ static void
 not_started(struct work *w, const struct mux_why *why)
 {
 	const struct mux_answer a = { .size = sizeof(a), .have_exit = true,
-	    .exit_kind = 2, .exit_value = (uint32_t)why->err };
+	    .exit_kind = MUX_EXIT_NOT_STARTED,
+	    .exit_value = (uint32_t)why->err };
 
 	say_gated(&spawn_gate, SAY_WARN, "%s: %s", w->method->name,
 	    why->text);

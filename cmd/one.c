@@ -24,8 +24,6 @@
 #define IDLE_NS		UINT64_C(30000000000)
 #define RETRY_NS	UINT64_C(100000000)
 #define RETRY_MAX_NS	UINT64_C(5000000000)
-#define FRAME_REQUEST	0	/* mux(7) */
-#define FRAME_MORE	0x02
 
 struct one {
 	struct call *c;
@@ -425,8 +423,8 @@ on_tap(struct mux_conn *conn, const struct mux_tap *tap, void *arg)
 	const struct one *o = ((struct call *)arg)->mode_data;
 
 	(void)conn;
-	if (tap->out && tap->type == FRAME_REQUEST &&
-	    (tap->flags & FRAME_MORE) == 0)
+	if (tap->out && tap->type == MUX_FRAME_REQUEST &&
+	    (tap->flags & MUX_FRAME_MORE) == 0)
 		mux_task_run(o->leave);
 }
 

@@ -14,9 +14,6 @@
 #include "result.h"
 
 #define EXIT_MAX	255
-#define EXIT_EXITED	0	/* kinds of EXIT: mux(7) */
-#define EXIT_KILLED	1
-#define EXIT_NOT_BEGUN	2
 
 static const struct {
 	const char *name;
@@ -106,11 +103,11 @@ from_exit(struct result *r, const struct mux_answer *a)
 	uint32_t v = a->exit_value;
 	char text[64];
 
-	if (a->exit_kind == EXIT_EXITED) {
+	if (a->exit_kind == MUX_EXIT_EXITED) {
 		result_make(r, RESULT_EXIT, MUX_OK, NULL);
 		/* No low byte of a larger number turns into a success. */
 		r->code = v < EXIT_MAX ? (int)v : EXIT_MAX;
-	} else if (a->exit_kind == EXIT_KILLED) {
+	} else if (a->exit_kind == MUX_EXIT_SIGNAL) {
 		snprintf(text, sizeof(text), "killed by signal %u%s", v,
 		    a->exit_core ? " (core dumped)" : "");
 		result_make(r, RESULT_SIGNAL, MUX_OK, text);
@@ -131,7 +128,7 @@ from_error(struct result *r, const struct mux_answer *a)
 	char *text;
 
 	if (a->code == MUX_INTERNAL && a->have_exit &&
-	    a->exit_kind == EXIT_NOT_BEGUN)
+	    a->exit_kind == MUX_EXIT_NOT_STARTED)
 		kind = RESULT_SPAWN;
 	/* A lost connection is not what kept it from being done. */
 	if (kind == RESULT_TRANSPORT && a->not_started)

@@ -59,7 +59,8 @@ on_task(struct mux_task *task, void *arg)
 static bool
 is_clean(const struct mux_answer *a)
 {
-	return !a->have_exit || (a->exit_kind == 0 && a->exit_value == 0);
+	return !a->have_exit || (a->exit_kind == MUX_EXIT_EXITED &&
+	    a->exit_value == 0);
 }
 
 static void
@@ -75,7 +76,7 @@ fail_by_exit(struct lane *l)
 	const struct mux_answer *a = &l->end;
 
 	l->fail = MUX_STREAM_FAILED;
-	snprintf(l->text, sizeof(l->text), a->exit_kind == 0 ?
+	snprintf(l->text, sizeof(l->text), a->exit_kind == MUX_EXIT_EXITED ?
 	    "exited with %u" : "killed by signal %u", (unsigned)a->exit_value);
 }
 

@@ -25,7 +25,6 @@
 #define BACKOFF_MAX	UINT64_C(5000000000)
 #define GROWN_UP	UINT64_C(10000000000)	/* it lived: begin anew */
 #define EXIT_SOON	UINT64_C(1000000000)	/* after its pipes closed */
-#define NOT_BEGUN	2	/* kind of exit: mux(7), EXIT */
 
 /* ---- its end ---- */
 
@@ -202,7 +201,8 @@ static void
 fail_ready(struct worker *wk, const struct mux_why *why)
 {
 	const struct mux_answer a = { .size = sizeof(a), .have_exit = true,
-	    .exit_kind = NOT_BEGUN, .exit_value = (uint32_t)why->err };
+	    .exit_kind = MUX_EXIT_NOT_STARTED,
+	    .exit_value = (uint32_t)why->err };
 	struct wcall *c;
 
 	while ((c = TAILQ_FIRST(&wk->ready)) != NULL) {

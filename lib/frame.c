@@ -13,6 +13,8 @@ const struct frame_row frame_rows[FT_TYPES] = {
 #undef FRAME
 };
 
+static_assert(FT_REQUEST == MUX_FRAME_REQUEST, "mux.h says so");
+
 const char *
 mux_frame_name(uint8_t type)
 {

@@ -8,6 +8,7 @@
 #define MUX_FRAME_H
 
 #include "bytes.h"
+#include "mux.h"
 
 #define FRAME_HEADER	14u
 #define FRAME_HARD_MAX	(16u * 1024u * 1024u)	/* S0-3; no mode has more */
@@ -18,9 +19,9 @@
 #define FRAME_EXT_MORE	4096u		/* an EXT block over max_meta */
 #define FRAME_EXT_SLACK	(FRAME_EXT_MORE + FRAME_BODY_MAX)
 
-#define FRAME_FIN	0x01u
-#define FRAME_MORE	0x02u
-#define FRAME_EXT	0x80u
+#define FRAME_FIN	MUX_FRAME_FIN
+#define FRAME_MORE	MUX_FRAME_MORE
+#define FRAME_EXT	MUX_FRAME_EXT
 #define FRAME_KNOWN	(FRAME_FIN | FRAME_MORE | FRAME_EXT)
 
 /* What the id of a frame names. */

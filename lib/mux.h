@@ -147,6 +147,10 @@ enum mux_mode {
  * when the bytes do not pass through user memory (splice).  The memory is
  * good during the callback.
  */
+#define MUX_FRAME_REQUEST	0u	/* a type */
+#define MUX_FRAME_FIN		0x01u	/* flags */
+#define MUX_FRAME_MORE		0x02u
+#define MUX_FRAME_EXT		0x80u
 struct mux_tap {
 	bool out;		/* ours: committed; else the peer's: parsed */
 	uint8_t type, flags;
@@ -454,6 +458,11 @@ void mux_stream_stats(const struct mux_stream *, struct mux_stream_stats *);
 
 /* ---- calls: a request with exactly one answer ---- */
 
+/* Kinds of the end of a process. */
+#define MUX_EXIT_EXITED		0u	/* with this value */
+#define MUX_EXIT_SIGNAL		1u	/* killed by this signal */
+#define MUX_EXIT_NOT_STARTED	2u	/* of an error: with this errno */
+
 /* How a call ended.  Zero or NULL: absent. */
 struct mux_answer {
 	size_t size;
@@ -462,11 +471,9 @@ struct mux_answer {
 	bool by_peer;		/* the peer said so; else we found out */
 	bool not_started;	/* it is certain that nothing was done */
 	bool have_exit;		/* of a process */
-	/* 0: exited with, 1: killed by signal, 2 (of an error): could not be
-	 * started, errno ... */
-	uint8_t exit_kind;
+	uint8_t exit_kind;	/* MUX_EXIT_*, or another */
 	bool exit_core;
-	uint32_t exit_value;	/* ... this */
+	uint32_t exit_value;
 	bool have_usage;
 	uint64_t utime, stime;	/* ns */
 	uint64_t maxrss;	/* bytes */
