@@ -51,7 +51,6 @@ uint64_t bench_figure(const struct bench_result *, enum figure);
 /* ---- bench_out.c ---- */
 
 #define BENCH_WORD	32		/* room for any figure as text */
-void bench_time(uint64_t ns, char word[BENCH_WORD]);	/* "1.23ms" */
 void bench_word(enum figure, uint64_t value, char word[BENCH_WORD]);
 /* The result on stdout. */
 void bench_print(const struct bench_result *, bool json, const char *verdict);

@@ -19,7 +19,7 @@
 /* ---- words ---- */
 
 /* Three digits that count: 1.23ms, 12.3ms, 123ms. */
-void
+static void
 bench_time(uint64_t ns, char word[BENCH_WORD])
 {
 	static const struct {

@@ -123,7 +123,7 @@ struct dispatch {
 	void (*ended)(void *arg);
 	void *arg;
 	struct works running, queued, dead;
-	size_t n_running, n_queued, n_dead;
+	size_t n_running, n_queued;
 	size_t n_slots;			/* running, and under --jobs */
 	size_t n_queued_slots;		/* queued, and under --jobs */
 	size_t held;			/* bytes, of all that wait */

@@ -25,7 +25,7 @@ struct invoke {
 	struct result r;		/* once answered */
 	uint32_t cancelled;		/* by us: why */
 	char *why;			/* and in words, or NULL */
-	uint64_t id, since, begun, progress, deadline;
+	uint64_t since, begun, progress, deadline;
 	uint64_t sent;			/* when last looked at */
 	bool want_err, had_err, answered;
 	bool touched;			/* some of the body was read */
@@ -150,6 +150,7 @@ on_answer(struct mux_call *c, const struct mux_answer *a, void *arg)
 	struct mux_answer ours = *a;
 	struct invoke *i = arg;
 
+	(void)c;
 	ours.code = blame(i, a);
 	if (ours.code != a->code || i->cancelled != 0)
 		ours.text = NULL;
@@ -159,7 +160,6 @@ on_answer(struct mux_call *c, const struct mux_answer *a, void *arg)
 		i->r.error = i->why;
 		i->why = NULL;
 	}
-	i->id = mux_call_id(c);
 	i->answered = true;
 	drop_call(i);
 	/* With a verdict of our own nobody waits for what it still says. */
@@ -352,12 +352,6 @@ invoke_cancel(struct invoke *i, uint32_t code, const char *why)
 	i->cancelled = code;
 	i->why = why != NULL ? strdup(why) : NULL;
 	mux_call_cancel(i->call, code);
-}
-
-uint64_t
-invoke_id(const struct invoke *i)
-{
-	return i->call != NULL ? mux_call_id(i->call) : i->id;
 }
 
 uint64_t

@@ -48,7 +48,6 @@ void invoke_consume(struct invoke *, size_t body, size_t err);
  * MUX_DEADLINE) with this sentence, which may be NULL.
  */
 void invoke_cancel(struct invoke *, uint32_t code, const char *why);
-uint64_t invoke_id(const struct invoke *);	/* 0 = not sent yet */
 /* ns on the loop's clock: the last byte either way, or its beginning. */
 uint64_t invoke_progress(struct invoke *);
 /* Was nothing read from body_fd yet?  In done(), too. */

@@ -69,12 +69,6 @@ due_at(struct ptrees *all, uint64_t at)
 	}
 }
 
-void
-due_in(struct ptrees *all, uint64_t ns)
-{
-	due_at(all, mux_loop_now(all->loop) + ns);
-}
-
 /* ---- signals ---- */
 
 /* The group of a child of ours, or 0 if it is the one that we are in. */
@@ -254,7 +248,8 @@ sort_by_mark(struct ptrees *all, struct kin *k, uint64_t now)
 	}
 }
 
-void
+/* Whose is it, by its mark and its session?  Sets tree or after. */
+static void
 kin_sort(struct ptrees *all, struct kin *k, uint64_t now)
 {
 	pid_t sid = getsid(k->pid);

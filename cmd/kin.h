@@ -82,9 +82,8 @@ void kin_free(struct ptrees *, struct kin *);
 #define KIN_FOREACH(k, next, all) \
 	RB_FOREACH_SAFE(k, kin_tree, &(all)->kin, next)
 
-/* The next look is due then, or so much later than now. */
+/* The next look is due then, if not before. */
 void due_at(struct ptrees *, uint64_t at);
-void due_in(struct ptrees *, uint64_t ns);
 
 /* What may not be signalled is not waited for, either. */
 void kin_signal(struct kin *, int signo);
@@ -92,9 +91,6 @@ void kin_signal(struct kin *, int signo);
 void kin_kill(struct kin *);
 /* All of a tree but what has not been found yet. */
 void tree_signal(struct ptree *, int signo);
-
-/* Whose is it, by its mark and its session?  Sets tree or after. */
-void kin_sort(struct ptrees *, struct kin *, uint64_t now);
 
 /* Finds those that came, forgets those that others reaped.  False: somebody
  * could not be looked at. */

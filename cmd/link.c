@@ -35,12 +35,6 @@ link_conn(const struct link *l)
 }
 
 bool
-link_is_ready(const struct link *l)
-{
-	return l != NULL && l->conn != NULL && l->ready;
-}
-
-bool
 link_is_over(const struct link *l)
 {
 	return l == NULL || (l->carrier == NULL && l->conn == NULL);

@@ -41,7 +41,6 @@ int link_start(struct mux_loop *, const struct carrier_opts *,
     struct link **out);
 /* NULL before there is a connection, and after its end. */
 struct mux_conn *link_conn(const struct link *);
-bool link_is_ready(const struct link *);
 /* Nothing will come of it any more; so it is with NULL. */
 bool link_is_over(const struct link *);
 uint64_t link_age(const struct link *);	/* ns since link_start() */
