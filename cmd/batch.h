@@ -59,7 +59,8 @@ struct job {
 	int64_t tries;			/* that have failed */
 	size_t charge;			/* bytes of its request */
 	struct buf body, err;
-	size_t body_held, err_held;	/* that we owe credit for */
+	/* that we owe credit for; merged_held: in `body`, of the stderr */
+	size_t body_held, merged_held, err_held;
 	size_t err_lost;		/* beyond BATCH_ERR_MAX */
 	bool is_long;			/* the body is written as it comes */
 	bool began;			/* some of an answer came */

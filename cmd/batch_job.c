@@ -151,13 +151,12 @@ into_file(struct job *j, const void *p, size_t n)
 	file_failed(j, why);
 }
 
+/* *held: of the one of the two that they came with. */
 static size_t
-on_body(struct invoke *inv, const void *p, size_t n, void *arg)
+into_body(struct job *j, const void *p, size_t n, size_t *held)
 {
-	struct job *j = arg;
 	struct batch *b = j->b;
 
-	(void)inv;
 	j->began = true;
 	b->active = mux_loop_now(b->c->loop);
 	if (b->c->opts.output != NULL) {
@@ -172,9 +171,18 @@ on_body(struct invoke *inv, const void *p, size_t n, void *arg)
 		return n;
 	b->n_long += !j->is_long;
 	j->is_long = true;
-	j->body_held += n;
+	*held += n;
 	batch_wake(b);
 	return 0;
+}
+
+static size_t
+on_body(struct invoke *inv, const void *p, size_t n, void *arg)
+{
+	struct job *j = arg;
+
+	(void)inv;
+	return into_body(j, p, n, &j->body_held);
 }
 
 /* Whole lines go on, with the id in front of them. */
@@ -210,8 +218,9 @@ on_err(struct invoke *inv, const void *p, size_t n, void *arg)
 	struct job *j = arg;
 	struct batch *b = j->b;
 
+	(void)inv;
 	if (b->c->opts.stderr_to == CALL_STDERR_MERGE)
-		return on_body(inv, p, n, arg);
+		return into_body(j, p, n, &j->merged_held);
 	j->began = true;
 	b->active = mux_loop_now(b->c->loop);
 	if (!b->err_lines)
@@ -465,6 +474,22 @@ backlog(const struct batch *b)
 	return b->out.buf.len + batch_sink_waiting(&b->to_out);
 }
 
+/* For all that is held but `keep`; whose bytes have left makes no
+ * difference to the sum. */
+static void
+give_credit(struct job *j, size_t keep)
+{
+	size_t held = j->body_held + j->merged_held, n, body;
+
+	if (j->inv == NULL || held <= keep)
+		return;
+	n = held - keep;
+	body = n < j->body_held ? n : j->body_held;
+	j->body_held -= body;
+	j->merged_held -= n - body;
+	invoke_consume(j->inv, body, n - body);
+}
+
 /* True: all of it is out. */
 static bool
 put_body(struct job *j, bool last)
@@ -484,10 +509,7 @@ put_body(struct job *j, bool last)
 	}
 	/* Less than an event may be all that the window allows. */
 	keep = j->body.len <= PIECE ? 0 : j->body.len;
-	if (j->inv != NULL && j->body_held > keep) {
-		invoke_consume(j->inv, j->body_held - keep, 0);
-		j->body_held = keep;
-	}
+	give_credit(j, keep);
 	return j->body.len == 0;
 }
 

@@ -275,6 +275,13 @@ bigs() {
 	    group_by(.id) | map([.[].n] | add) == [3000000, 2000000]'
 }
 
+@test "standard error merged into long bodies: both windows are given back" {
+	serve -m both='head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero'
+	printf 'a\nb\n' | batch 0 --json --stderr=merge both
+	objects '[.[] | select(.event) | {id, n: (.body | length)}] |
+	    group_by(.id) | map([.[].n] | add) == [6000000, 6000000]'
+}
+
 @test "standard error: behind its id, in the object, dropped, merged, a file" {
 	answerer
 	printf '{"id":"a b","method":"err","args":["x\\ny\\u001b","3"]}\n' >in
