@@ -25,9 +25,6 @@
 #include "out.h"
 
 #define BLOCK		((size_t)64 * 1024)
-#define IDLE_NS		UINT64_C(30000000000)
-#define RETRY_NS	UINT64_C(100000000)
-#define RETRY_MAX_NS	UINT64_C(5000000000)
 /* Results may be that far ahead of the one that is to be written first. */
 #define AHEAD		16
 
@@ -242,13 +239,8 @@ err_moved(struct batch_sink *s, int err, void *arg)
 void
 batch_later(struct batch *b, int64_t tries)
 {
-	uint64_t wait = RETRY_NS;
-
-	for (; tries > 1 && wait < RETRY_MAX_NS; tries--)
-		wait *= 2;
 	b->pausing = true;
-	mux_timer_at(b->again, now_of(b) +
-	    (wait < RETRY_MAX_NS ? wait : RETRY_MAX_NS));
+	mux_timer_at(b->again, now_of(b) + call_pause(tries));
 }
 
 static void
@@ -295,12 +287,12 @@ on_idle(struct mux_timer *t, void *arg)
 	/* Whoever reads the results may take his time. */
 	if (is_slow(b))
 		at = now_of(b);
-	if (at + IDLE_NS <= now_of(b)) {
+	if (at + CALL_IDLE_NS <= now_of(b)) {
 		give_up(b);
 		return;
 	}
 	b->idling = true;
-	mux_timer_at(t, at + IDLE_NS);
+	mux_timer_at(t, at + CALL_IDLE_NS);
 }
 
 static void
@@ -309,7 +301,7 @@ watch_time(struct batch *b)
 	if (b->idling || b->n_runs == 0 || b->c->com.timeout != OPT_UNSET)
 		return;
 	b->idling = true;
-	mux_timer_at(b->idle, now_of(b) + IDLE_NS);
+	mux_timer_at(b->idle, now_of(b) + CALL_IDLE_NS);
 }
 
 /* ---- the turn ---- */

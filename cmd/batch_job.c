@@ -251,11 +251,8 @@ may_repeat(const struct job *j, const struct result *r)
 {
 	const struct call_opts *o = &j->b->c->opts;
 
-	if (j->tries >= o->retry || j->b->stop || j->began ||
-	    j->request == NULL || r->err == MUX_DEADLINE)
-		return false;
-	return r->not_started || (o->idempotent &&
-	    (r->kind == RESULT_TRANSPORT || r->kind == RESULT_INDETERMINATE));
+	return j->tries < o->retry && !j->b->stop && !j->began &&
+	    j->request != NULL && result_may_repeat(r, o->idempotent);
 }
 
 static void

@@ -27,7 +27,6 @@
 #include "out.h"
 
 #define NS		UINT64_C(1000000000)
-#define NO_PROGRESS	(30 * NS)
 #define BODY_MAX	((size_t)16 << 20)	/* what one frame can hold */
 #define BODY_PIECE	((size_t)64 << 10)
 
@@ -301,7 +300,7 @@ on_stall(struct mux_timer *t, void *arg)
 		return;
 	}
 	b->seen = b->ended + b->r.bytes_in;
-	mux_timer_at(t, mux_loop_now(b->all->loop) + NO_PROGRESS);
+	mux_timer_at(t, mux_loop_now(b->all->loop) + CALL_IDLE_NS);
 }
 
 /* ---- the mode ---- */

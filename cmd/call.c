@@ -35,6 +35,8 @@ const struct verb verb_call = {
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
+#define RETRY_NS	UINT64_C(100000000)
+#define RETRY_MAX_NS	UINT64_C(5000000000)
 #define N_SIGNALS	(sizeof(signals) / sizeof(signals[0]))
 
 /* ---- what modes use ---- */
@@ -70,6 +72,16 @@ call_check_legacy(const struct call *c)
 	    "sent", opts->method, addr, opts->meta.n > 0 ?
 	    " and the metadata are" : " is");
 	return 0;
+}
+
+uint64_t
+call_pause(int64_t tries)
+{
+	uint64_t wait = RETRY_NS;
+
+	for (; tries > 1 && wait < RETRY_MAX_NS; tries--)
+		wait *= 2;
+	return wait < RETRY_MAX_NS ? wait : RETRY_MAX_NS;
 }
 
 void
@@ -182,11 +194,7 @@ put_call(const struct mux_call *call, FILE *f)
 	jout_u64(&j, "conn", 1);
 	jout_u64(&j, "id", mux_call_id(call));
 	jout_str(&j, "state", mux_call_state(call));
-	jout_u64(&j, "received", st.received);
-	jout_u64(&j, "sent", st.sent);
-	jout_u64(&j, "credit_in", st.credit_in);
-	jout_u64(&j, "credit_out", st.credit_out);
-	jout_u64(&j, "buffered", st.buffered);
+	flow_credit(&st, &j);
 	jout_str(&j, "blocked", st.blocked != NULL ? st.blocked : "");
 	jout_end(&j);
 }
@@ -210,7 +218,7 @@ on_usr1(int signo, void *arg)
 		put_call(call, f);
 	/* In one piece: others write there, too. */
 	if (fclose(f) == 0)
-		fwrite(text, 1, len, stderr);
+		out_state(text, len);
 	free(text);
 }
 

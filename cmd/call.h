@@ -137,6 +137,11 @@ void call_request(const struct call *, struct mux_request *);
 int call_meta_read(struct call *);	/* 0, or an exit status, said */
 void call_meta_free(struct call_meta *);
 
+/* Without -t: so long nothing may come. */
+#define CALL_IDLE_NS	UINT64_C(30000000000)
+/* ns to wait before one more attempt, of those that failed. */
+uint64_t call_pause(int64_t tries);
+
 /* Connects, once more if need be. */
 void call_connect(struct call *);
 struct mux_conn *call_conn(const struct call *);	/* NULL: none */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "flow.h"
 #include "handler_err.h"
 #include "methods.h"
 #include "mux_io.h"
@@ -393,11 +394,7 @@ work_state(const struct work *w, uint64_t now, FILE *f)
 		jout_u64(&j, "running_ns", now - w->started);
 	if (w->pid > 0)
 		jout_u64(&j, "pid", (uint64_t)w->pid);
-	jout_u64(&j, "received", st.received);
-	jout_u64(&j, "sent", st.sent);
-	jout_u64(&j, "credit_in", st.credit_in);
-	jout_u64(&j, "credit_out", st.credit_out);
-	jout_u64(&j, "buffered", st.buffered);
+	flow_credit(&st, &j);
 	jout_str(&j, "blocked", w->blocked[0] != '\0' || st.blocked == NULL ?
 	    w->blocked : st.blocked);
 	jout_end(&j);

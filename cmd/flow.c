@@ -119,17 +119,23 @@ flow_say_end(const struct flow *f, enum say_level level,
 	    end->code != MUX_OK && end->by_peer ? " by the peer" : "", why);
 }
 
-static void
-put_credit(struct jout *j, const struct mux_stream_stats *st)
+void
+flow_credit(const struct mux_stream_stats *st, struct jout *j)
 {
-	jout_str(j, "send", st->send_state);
-	jout_str(j, "recv", st->recv_state);
 	jout_u64(j, "credit_out", st->credit_out);
 	jout_u64(j, "credit_in", st->credit_in);
 	jout_u64(j, "window", st->window);
 	jout_u64(j, "queued", st->buffered);
 	jout_u64(j, "sent", st->sent);
 	jout_u64(j, "received", st->received);
+}
+
+static void
+put_stream(struct jout *j, const struct mux_stream_stats *st)
+{
+	jout_str(j, "send", st->send_state);
+	jout_str(j, "recv", st->recv_state);
+	flow_credit(st, j);
 	jout_u64(j, "priority", st->priority);
 	jout_bool(j, "accepted", st->accepted);
 	jout_bool(j, "paused_by_peer", st->paused_by_peer);
@@ -159,7 +165,7 @@ flow_state(const struct flow *f, uint64_t now, FILE *out)
 		jout_end(&j);
 		return;
 	}
-	put_credit(&j, &st);
+	put_stream(&j, &st);
 	jout_str(&j, "blocked", f->phase != NULL ? f->phase :
 	    st.blocked != NULL ? st.blocked : "");
 	jout_end(&j);

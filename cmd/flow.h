@@ -17,6 +17,7 @@ struct mux_conn;
 struct mux_ends;
 struct mux_relay;
 struct mux_relay_end;
+struct mux_stream_stats;
 
 /* There may be ten thousand of them: who and target are not copied, so they
  * have to be there for as long as the flow is. */
@@ -52,6 +53,8 @@ void flow_say_end(const struct flow *, enum say_level,
 void flow_state(const struct flow *, uint64_t now, FILE *);
 void flow_conn_state(const struct mux_conn *, uint64_t conn, const char *who,
     uint64_t age, FILE *);
+/* What streams and calls have in common there: credit, and bytes. */
+void flow_credit(const struct mux_stream_stats *, struct jout *);
 
 /* The connection is gone, and who it was with; streams that had ended may
  * still be writing. */

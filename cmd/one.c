@@ -21,9 +21,6 @@
 #include "out.h"
 #include "sinks.h"
 
-#define IDLE_NS		UINT64_C(30000000000)
-#define RETRY_NS	UINT64_C(100000000)
-#define RETRY_MAX_NS	UINT64_C(5000000000)
 
 struct one {
 	struct call *c;
@@ -137,8 +134,8 @@ on_idle(struct mux_timer *t, void *arg)
 	/* Whoever reads the answer here may take his time. */
 	if (sinks_wait(&o->sinks))
 		at = now_of(o);
-	if (at + IDLE_NS > now_of(o))
-		mux_timer_at(o->idle, at + IDLE_NS);
+	if (at + CALL_IDLE_NS > now_of(o))
+		mux_timer_at(o->idle, at + CALL_IDLE_NS);
 	else
 		one_cancel(o, MUX_DEADLINE, "no progress for 30s "
 		    "(-t D: a limit in all, -t 0: none)");
@@ -151,28 +148,20 @@ may_repeat(const struct one *o, const struct result *r)
 {
 	const struct call_opts *opts = &o->c->opts;
 
-	if (o->tries >= opts->retry || o->c->signo != 0 || o->body_used ||
-	    o->sinks.bytes > 0 || o->no_reader || r->err == MUX_DEADLINE)
-		return false;
-	return r->not_started || (opts->idempotent &&
-	    (r->kind == RESULT_TRANSPORT || r->kind == RESULT_INDETERMINATE));
+	return o->tries < opts->retry && o->c->signo == 0 && !o->body_used &&
+	    o->sinks.bytes == 0 && !o->no_reader &&
+	    result_may_repeat(r, opts->idempotent);
 }
 
 static bool
 repeat(struct one *o, const struct result *r)
 {
-	uint64_t wait = RETRY_NS;
-	int64_t i;
-
 	if (!may_repeat(o, r))
 		return false;
-	for (i = 0; i < o->tries && wait < RETRY_MAX_NS; i++)
-		wait *= 2;
 	o->tries++;
 	o->waiting = true;
 	say(SAY_INFO, "%s (trying again)", r->error != NULL ? r->error : "");
-	mux_timer_at(o->again, now_of(o) +
-	    (wait < RETRY_MAX_NS ? wait : RETRY_MAX_NS));
+	mux_timer_at(o->again, now_of(o) + call_pause(o->tries));
 	return true;
 }
 
@@ -347,7 +336,7 @@ one_ready(struct call *c)
 		o->body_gone = true;
 	}
 	if (c->com.timeout == OPT_UNSET && !c->opts.oneway)
-		mux_timer_at(o->idle, now_of(o) + IDLE_NS);
+		mux_timer_at(o->idle, now_of(o) + CALL_IDLE_NS);
 }
 
 static void

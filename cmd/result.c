@@ -165,6 +165,16 @@ result_release(struct result *r)
 	r->error = NULL;
 }
 
+/* Where the time is over there is none for another attempt. */
+bool
+result_may_repeat(const struct result *r, bool idempotent)
+{
+	if (r->err == MUX_DEADLINE)
+		return false;
+	return r->not_started || (idempotent &&
+	    (r->kind == RESULT_TRANSPORT || r->kind == RESULT_INDETERMINATE));
+}
+
 const char *
 result_kind_name(enum result_kind kind)
 {

@@ -47,6 +47,8 @@ void result_from(struct result *, const struct mux_answer *);
 void result_make(struct result *, enum result_kind, uint32_t err,
     const char *error);
 void result_release(struct result *);
+/* May it be asked for again, as far as the server is concerned? */
+bool result_may_repeat(const struct result *, bool idempotent);
 const char *result_kind_name(enum result_kind);
 
 /*

@@ -238,6 +238,34 @@ test_json(void)
 	    "\"body\":\"\"}\n", "as little as there is");
 }
 
+static void
+test_repeat(void)
+{
+	static const struct {
+		enum result_kind kind;
+		bool not_started, safe, idempotent;
+	} rows[] = {
+		{ RESULT_EXIT, false, false, false },
+		{ RESULT_ERROR, false, false, false },
+		{ RESULT_REFUSED, true, true, true },
+		{ RESULT_NOT_SENT, true, true, true },
+		{ RESULT_TRANSPORT, false, false, true },
+		{ RESULT_INDETERMINATE, false, false, true },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct result r = { .kind = rows[i].kind,
+		    .not_started = rows[i].not_started };
+
+		ok(result_may_repeat(&r, false) == rows[i].safe &&
+		    result_may_repeat(&r, true) == rows[i].idempotent,
+		    "once more after %s", result_kind_name(r.kind));
+		r.err = MUX_DEADLINE;
+		ok(!result_may_repeat(&r, true), "but not after the deadline");
+	}
+}
+
 int
 main(void)
 {
@@ -249,5 +277,6 @@ main(void)
 	test_not_started();
 	test_make();
 	test_json();
+	test_repeat();
 	return tap_done();
 }
