@@ -14,13 +14,13 @@
 
 #include "dispatch.h"
 #include "handler_err.h"
+#include "lines.h"
 #include "methods.h"
 #include "mux_io.h"
 #include "out.h"
 
 #define LOG_MAX		(64u * 1024u)
 #define LOG_TURN	(64u * 1024u)	/* read at a time, not to stay in it */
-#define LINE		400u
 
 struct herr {
 	LIST_ENTRY(herr) next;	/* of those without a work */
@@ -31,12 +31,12 @@ struct herr {
 	int fd;			/* of the inlet */
 	char *method;
 	uint64_t id;		/* of the stream; 0 = not known */
-	uint64_t logged;
+	size_t logged;		/* bytes */
 	bool over;		/* its end was read */
 	bool logging;
 	bool waiting;		/* herr_settle() was asked too early */
-	size_t n_line;
-	char line[LINE + 1];
+	bool left_out;		/* it was said that there is more */
+	struct lines lines;
 };
 
 static struct say_gate gate = SAY_GATE(200, 10);
@@ -67,30 +67,26 @@ is_empty(const struct herr *h)
 /* ---- to the log ---- */
 
 static void
-log_line(struct herr *h)
+log_line(const char *line, void *arg)
 {
-	h->line[h->n_line] = '\0';
-	if (h->n_line > 0)
-		say_gated(&gate, SAY_NOTE, "%s: %s", h->method, h->line);
-	h->n_line = 0;
+	const struct herr *h = arg;
+
+	say_gated(&gate, SAY_NOTE, "%s: %s", h->method, line);
 }
 
 static void
 log_bytes(struct herr *h, const char *p, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (h->logged == LOG_MAX) {
-			log_line(h);
-			say_gated(&gate, SAY_NOTE, "%s: what else it says is "
-			    "left out", h->method);
-		}
-		if (h->logged++ >= LOG_MAX)
-			continue;
-		if (p[i] == '\n' || h->n_line == LINE)
-			log_line(h);
-		if (p[i] != '\n')
-			h->line[h->n_line++] = p[i] != '\0' ? p[i] : ' ';
-	}
+	size_t room = LOG_MAX - h->logged, k = n < room ? n : room;
+
+	lines_put(&h->lines, p, k, log_line, h);
+	h->logged += k;
+	if (k == n || h->left_out)
+		return;
+	h->left_out = true;
+	lines_end(&h->lines, log_line, h);
+	say_gated(&gate, SAY_NOTE, "%s: what else it says is left out",
+	    h->method);
 }
 
 static void
@@ -107,7 +103,7 @@ log_some(struct herr *h)
 		h->over = (flags & MUX_FILL_END) != 0;
 	}
 	if (h->over)
-		log_line(h);
+		lines_end(&h->lines, log_line, h);
 	if (n > 0 || h->over)
 		mux_task_run(h->task);
 }

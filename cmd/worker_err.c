@@ -14,25 +14,12 @@
 #include "worker_int.h"
 
 static void
-say_line(struct worker *wk)
+say_line(const char *line, void *arg)
 {
-	if (wk->line_len == 0)
-		return;
-	say_gated(&wk->said, SAY_WARN, "worker %s: %.*s", wk->method->name,
-	    (int)wk->line_len, wk->line);
-	wk->line_len = 0;
-}
+	struct worker *wk = arg;
 
-/* A line that is too long comes as several. */
-static void
-take(struct worker *wk, const char *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '\n' || wk->line_len == sizeof(wk->line))
-			say_line(wk);
-		if (p[i] != '\n')
-			wk->line[wk->line_len++] = p[i];
-	}
+	say_gated(&wk->said, SAY_WARN, "worker %s: %s", wk->method->name,
+	    line);
 }
 
 static void
@@ -45,7 +32,7 @@ on_err(struct mux_watch *watch, unsigned ready, void *arg)
 	(void)ready;
 	n = read(wk->err, buf, sizeof(buf));
 	if (n > 0) {
-		take(wk, buf, (size_t)n);
+		lines_put(&wk->lines, buf, (size_t)n, say_line, wk);
 		mux_watch_again(watch);
 	} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		mux_watch_clear(watch, MUX_READABLE);
@@ -76,9 +63,9 @@ worker_err_close(struct worker *wk)
 	for (int i = 0; i < 16; i++) {
 		if ((n = read(wk->err, buf, sizeof(buf))) <= 0)
 			break;
-		take(wk, buf, (size_t)n);
+		lines_put(&wk->lines, buf, (size_t)n, say_line, wk);
 	}
-	say_line(wk);
+	lines_end(&wk->lines, say_line, wk);
 	mux_watch_free(wk->err_watch);
 	close(wk->err);
 	wk->err = -1;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lines.h"
 #include "out.h"
 
 /* Larger bodies of requests and answers are refused with MUX_TOO_LARGE. */
@@ -92,8 +93,7 @@ struct worker {
 
 	int err;
 	struct mux_watch *err_watch;
-	char line[1024];
-	size_t line_len;
+	struct lines lines;
 	struct say_gate said, trouble;
 };
 
