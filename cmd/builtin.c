@@ -24,10 +24,13 @@
 #define ECHO_WHOLE	1024u
 
 struct echo {
-	char *buf;
+	char *buf;	/* `in`, as long as that is enough */
 	size_t off, len, cap;
 	bool streams, whole;
+	char in[WORK_ROOM - 48];
 };
+
+_Static_assert(sizeof(struct echo) <= WORK_ROOM, "it lies in the work");
 
 static void
 echo_free(struct work *w)
@@ -36,8 +39,8 @@ echo_free(struct work *w)
 
 	if (e == NULL)
 		return;
-	free(e->buf);
-	free(e);
+	if (e->buf != e->in)
+		free(e->buf);
 	w->run = NULL;
 }
 
@@ -48,11 +51,38 @@ echo_over(struct work *w)
 	work_done(w);
 }
 
+static struct echo *
+echo_new(struct work *w)
+{
+	struct echo *e = (struct echo *)(void *)w->room;
+
+	e->buf = e->in;
+	e->off = e->len = 0;
+	e->cap = sizeof(e->in);
+	e->streams = e->whole = false;
+	w->run = e;
+	return e;
+}
+
+static bool
+echo_grow(struct echo *e, size_t cap)
+{
+	char *old = e->buf == e->in ? NULL : e->buf;
+	char *bigger = realloc(old, cap);
+
+	if (bigger == NULL)
+		return false;
+	if (old == NULL)
+		memcpy(bigger, e->in, e->len);
+	e->buf = bigger;
+	e->cap = cap;
+	return true;
+}
+
 static bool
 echo_append(struct echo *e, const void *p, size_t n)
 {
 	size_t have = e->len - e->off, cap = e->cap;
-	char *bigger;
 
 	if (e->off > 0 && e->len + n > cap) {
 		memmove(e->buf, e->buf + e->off, have);
@@ -61,10 +91,8 @@ echo_append(struct echo *e, const void *p, size_t n)
 	}
 	if (e->len + n > cap) {
 		cap = e->len + n > 2 * cap ? e->len + n : 2 * cap;
-		if ((bigger = realloc(e->buf, cap)) == NULL)
+		if (!echo_grow(e, cap))
 			return false;
-		e->buf = bigger;
-		e->cap = cap;
 	}
 	memcpy(e->buf + e->len, p, n);
 	e->len += n;
@@ -77,8 +105,8 @@ echo_data(struct work *w, const void *p, size_t n)
 	struct echo *e = w->run;
 
 	if (e == NULL)
-		w->run = e = calloc(1, sizeof(*e));
-	if (e == NULL || !echo_append(e, p, n)) {
+		e = echo_new(w);
+	if (!echo_append(e, p, n)) {
 		work_fail(w, MUX_REFUSED, "out of memory", NULL);
 		echo_over(w);
 	} else if (e->streams) {

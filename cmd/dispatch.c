@@ -312,6 +312,7 @@ dispatch_init(struct dispatch *d)
 	TAILQ_INIT(&d->running);
 	TAILQ_INIT(&d->queued);
 	TAILQ_INIT(&d->dead);
+	TAILQ_INIT(&d->spare);
 	LIST_INIT(&d->left);
 	return mux_task_new(d->loop, on_task, d, &d->task) == 0 ? 0 : -1;
 }
@@ -362,6 +363,7 @@ dispatch_release(struct dispatch *d)
 	drop_all(&d->running);
 	drop_all(&d->queued);
 	drop_all(&d->dead);
+	work_free_spares(d);
 	while (!LIST_EMPTY(&d->left))
 		herr_free(LIST_FIRST(&d->left));
 	mux_task_free(d->task);

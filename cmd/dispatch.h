@@ -74,6 +74,8 @@ struct work_peer *work_peer_new(uint64_t conn, const char *who,
     const char *addr);
 void work_peer_unref(struct work_peer *);
 
+#define WORK_ROOM	256u
+
 struct work {
 	TAILQ_ENTRY(work) next;
 	struct dispatch *all;
@@ -99,6 +101,8 @@ struct work {
 	struct mux_timer *timer;
 	uint8_t *held;			/* what came while it waited */
 	size_t n_held, held_cap;
+	/* For the kind of method, instead of memory of its own; not cleared. */
+	_Alignas(max_align_t) char room[WORK_ROOM];
 };
 
 TAILQ_HEAD(works, work);
@@ -123,7 +127,8 @@ struct dispatch {
 	void (*ended)(void *arg);
 	void *arg;
 	struct works running, queued, dead;
-	size_t n_running, n_queued;
+	struct works spare;		/* memory for the next ones */
+	size_t n_running, n_queued, n_spare;
 	size_t n_slots;			/* running, and under --jobs */
 	size_t n_queued_slots;		/* queued, and under --jobs */
 	size_t held;			/* bytes, of all that wait */

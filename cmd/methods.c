@@ -21,6 +21,8 @@ struct methods {
 	struct method **list;	/* sorted by name */
 	size_t n, cap;
 	size_t n_refs;
+	struct method *last;	/* that was found, or NULL */
+	size_t last_len;	/* of its name */
 };
 
 /* ---- the list ---- */
@@ -107,9 +109,18 @@ struct method *
 methods_find(struct methods *m, const char *name, size_t len)
 {
 	bool there;
-	size_t at = position(m, name, len, &there);
+	size_t at;
 
-	return there ? m->list[at] : NULL;
+	/* who calls many times calls the same */
+	if (m->last != NULL && m->last_len == len &&
+	    memcmp(m->last->name, name, len) == 0)
+		return m->last;
+	at = position(m, name, len, &there);
+	if (!there)
+		return NULL;
+	m->last = m->list[at];
+	m->last_len = len;
+	return m->last;
 }
 
 struct method *

@@ -19,6 +19,7 @@
 
 /* Plain S0 peers know no credit. */
 #define HELD_MAX	(256u * 1024u * 1024u)
+#define SPARES		256u
 
 static struct say_gate call_gate = SAY_GATE(200, 10);
 
@@ -114,11 +115,27 @@ set_deadline(struct work *w)
 	return true;
 }
 
+/* All but the room is cleared. */
+static struct work *
+work_alloc(struct dispatch *d)
+{
+	struct work *w = TAILQ_FIRST(&d->spare);
+
+	if (w != NULL) {
+		TAILQ_REMOVE(&d->spare, w, next);
+		d->n_spare--;
+	} else if ((w = malloc(sizeof(*w))) == NULL) {
+		return NULL;
+	}
+	memset(w, 0, offsetof(struct work, room));
+	return w;
+}
+
 struct work *
 work_new(struct dispatch *d, struct mux_conn *conn, struct work_peer *peer,
     struct method *me, const struct mux_request *q)
 {
-	struct work *w = calloc(1, sizeof(*w));
+	struct work *w = work_alloc(d);
 
 	if (w == NULL)
 		return NULL;
@@ -165,13 +182,32 @@ let_go(struct work *w)
 void
 work_free(struct work *w)
 {
+	struct dispatch *d = w->all;
+
 	let_go(w);
 	drop_held(w);
 	mux_timer_free(w->timer);
 	work_peer_unref(w->peer);
 	methods_unref(w->methods);
 	free(w->copies);
-	free(w);
+	if (d->n_spare == SPARES) {
+		free(w);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&d->spare, w, next);
+	d->n_spare++;
+}
+
+void
+work_free_spares(struct dispatch *d)
+{
+	struct work *w;
+
+	while ((w = TAILQ_FIRST(&d->spare)) != NULL) {
+		TAILQ_REMOVE(&d->spare, w, next);
+		free(w);
+	}
+	d->n_spare = 0;
 }
 
 /* ---- what comes in ---- */
@@ -279,12 +315,11 @@ say_done(const struct work *w)
 		{ "duration_ns", NULL, ns }
 	};
 
-	if (say_on(SAY_INFO))
-		say_event(&call_gate, SAY_INFO, "call", fields,
-		    sizeof(fields) / sizeof(fields[0]),
-		    "call %" PRIu64 " of %s from %s (%" PRIu64 ".%03" PRIu64
-		    " s)", w->id, w->method->name, w->peer->who,
-		    ns / 1000000000, ns / 1000000 % 1000);
+	say_event(&call_gate, SAY_INFO, "call", fields,
+	    sizeof(fields) / sizeof(fields[0]),
+	    "call %" PRIu64 " of %s from %s (%" PRIu64 ".%03" PRIu64 " s)",
+	    w->id, w->method->name, w->peer->who, ns / 1000000000,
+	    ns / 1000000 % 1000);
 }
 
 void
@@ -292,7 +327,8 @@ work_done(struct work *w)
 {
 	if (w->over)
 		return;
-	say_done(w);
+	if (say_on(SAY_INFO))
+		say_done(w);
 	if (w->timer != NULL)
 		mux_timer_at(w->timer, UINT64_MAX);
 	dispatch_bury(w);

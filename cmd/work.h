@@ -11,6 +11,8 @@ struct work *work_new(struct dispatch *, struct mux_conn *,
     struct work_peer *, struct method *, const struct mux_request *);
 /* What it was given is freed; a call that it has is released. */
 void work_free(struct work *);
+/* Its memory is kept for the next one, until this. */
+void work_free_spares(struct dispatch *);
 
 void work_attach_call(struct work *, struct mux_call *);
 

@@ -26,8 +26,9 @@ text_of(struct asked *k)
 static void
 echo(void)
 {
-	static const size_t sizes[] = { 0, 1, 64, 1023, 1024, 1025, 4096,
-	    65536, 100001, 20000000 };
+	static const size_t sizes[] = { 0, 1, 64, WORK_ROOM - 48,
+	    WORK_ROOM - 47, 1023, 1024, 1025, 4096, 65536, 100001,
+	    20000000 };
 	static char bytes[20000000];
 	struct asked *k;
 	size_t good = 0;
@@ -56,6 +57,8 @@ echo(void)
 		    memcmp(ks[i].got, ks[i].body, ks[i].n) == 0);
 	}
 	is_u64(good, 2000, "2000 at once");
+	ok(w.d.n_spare > 0 && w.d.n_spare < 2000,
+	    "memory is kept for the next ones, but not of all");
 	world_end();
 }
 
