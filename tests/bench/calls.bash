@@ -26,18 +26,28 @@ calls_raw() {
 
 calls_mux_start() {
 	local -a worker=()
+	local answer='answer() { MUX_REPLY=$MUX_TEXT; }'
 	"$MUXCTL" call -h 2>/dev/null | grep -q -e '--bench' ||
 	    { why="muxctl has no call --bench"; return 1; }
 	cat >"$tmp/worker" <<-END
 		source '$here/../../lib/worker/worker.bash'
-		answer() { printf %s "\$MUX_TEXT"; }
-		mux_worker -t answer
+		$answer
+		mux_worker -r answer
+	END
+	# The same function as a program: one process per call.
+	cat >"$tmp/once" <<-END
+		$answer
+		IFS= read -r -d '' MUX_TEXT
+		answer
+		printf %s "\$MUX_REPLY"
 	END
 	if "$MUXCTL" serve -h | grep -q -e --worker; then
 		worker=(--worker work="bash '$tmp/worker'")
 	fi
 	start '^$' with_ready "$MUXCTL" serve -q -l "unix:$tmp/calls-mux" \
-	    -x proc=cat "${worker[@]}" ||
+	    -x proc=cat -x once="bash '$tmp/once'" \
+	    -m shell="bash '$tmp/once'" \
+	    "${worker[@]}" ||
 	    { why="serve: $(last)"; return 1; }
 }
 
@@ -135,8 +145,11 @@ calls() {
 		result core "$round" mux "$depth" "$rate"
 	done
 	[[ " ${called[*]} " == *" mux "* ]] || return 0
+	# by a worker; by a bash per call; by sh and a bash; cat
 	rate=$(mux_rate work 4 20000) && [[ $rate ]] &&
-	    result handler "$round" mux 1 "$rate" "$(mux_rate proc 4 1000)"
+	    result handler "$round" mux 1 "$rate" \
+	    "$(mux_rate once 4 1000)" "$(mux_rate shell 4 1000)" \
+	    "$(mux_rate proc 4 1000)"
 }
 
 # One call as a process.

@@ -57,6 +57,29 @@ scenario() {	# NAME PROGRAM
 	    '[[ -z $MUX_BODY ]] && printf %s "$MUX_TEXT"' -t)"
 }
 
+@test "bash: texts both ways, in \$MUX_TEXT and \$MUX_REPLY" {
+	reply='MUX_REPLY=$MUX_TEXT'
+	scenario texts "$(in_bash "$reply" -r)"
+	scenario texts "$(in_bash "set -C -f; IFS=1; $reply" "-t -r")"
+	scenario thousand "$(in_bash "$reply" -r)"
+	scenario cancel "$(in_bash "$reply" -r)"
+	scenario deadline "$(in_bash 'MUX_REPLY=$MUX_DEADLINE_MS' -r)"
+	in_bash 'printf -v MUX_REPLY "%s," "$MUX_METHOD" "$@"' -r >cmd
+	printf '7 2 3 1 0\n1\n-4\nx *\nmeth-' | $(cat cmd) >out
+	[ "$(cat out)" = $'7 0 11\nmet,-,x *\n,' ]
+}
+
+@test "bash: what is printed with -r is no answer, and no reply stays" {
+	scenario code "$(in_bash '[[ -z $MUX_REPLY ]] || return 9
+	    echo no; MUX_REPLY=; printenv MUX_METHOD; return "$1"' -r)" 2>log
+	says log no
+	in_bash '((n++)) || MUX_REPLY=kept' -r >cmd
+	sed -i '2i n=0' worker.sh
+	printf '1 0 0 0 0\n2 0 1 0 0\nm' | $(cat cmd) >out
+	[ "$(cat out)" = "1 0 4
+kept2 0 0" ]
+}
+
 @test "bash: standard input is empty with -t, the file else whole" {
 	scenario code "$(in_bash 'read -r line && return 9; return "$1"' -t)"
 	scenario thousand "$(in_bash 'read -r _ || :; cat "$MUX_BODY"')"
@@ -108,7 +131,7 @@ scenario() {	# NAME PROGRAM
 @test "bash: usage" {
 	run bash -c 'source "$WORKERS/worker.bash"; mux_worker nosuch'
 	[ "$status" -eq 2 ]
-	[ "$output" = "usage: mux_worker [-t] FUNCTION" ]
+	[ "$output" = "usage: mux_worker [-rt] FUNCTION" ]
 	run bash -c 'source "$WORKERS/worker.bash"; mux_worker'
 	[ "$status" -eq 2 ]
 }
