@@ -18,7 +18,7 @@
 # -t	Texts, for speed: the body is in $MUX_TEXT instead, $MUX_BODY is empty
 #	and so is standard input.  A body with a NUL byte, which bash cannot
 #	hold, is not given to FUNCTION: the status is 65.
-# -r	Texts both ways, for a bit less CPU: as -t, and the answer is what FUNCTION
+# -r	Texts both ways, with less CPU: as -t, and the answer is what FUNCTION
 #	leaves in $MUX_REPLY, which is empty before.  What it prints goes to
 #	the log of serve, too.
 #
