@@ -288,7 +288,7 @@ dispatch_stream(struct dispatch *d, struct mux_conn *conn,
 		mux_stream_refuse(st, code, text);
 		return;
 	}
-	if (lane_attach(w, st, q) != 0) {
+	if (wstream_attach(w, st, q) != 0) {
 		mux_stream_refuse(st, MUX_REFUSED, "out of memory");
 		work_free(w);
 		return;
@@ -380,8 +380,8 @@ work_state(const struct work *w, uint64_t now, FILE *f)
 
 	if (w->call != NULL)
 		mux_call_stats(w->call, &st);
-	else if (w->lane != NULL)
-		lane_stats(w->lane, &st);
+	else if (w->stream != NULL)
+		wstream_stats(w->stream, &st);
 	jout_begin(&j, f);
 	jout_str(&j, "event", "state");
 	jout_str(&j, "kind", "call");

@@ -20,7 +20,7 @@
 #include "mux.h"
 
 struct herr;
-struct lane;
+struct wstream;
 struct method;
 struct methods;
 struct mux_conn;
@@ -80,7 +80,7 @@ struct work {
 	TAILQ_ENTRY(work) next;
 	struct dispatch *all;
 	struct mux_call *call;		/* NULL: gone, nobody waits, */
-	struct lane *lane;		/* or a stream is what it answers */
+	struct wstream *stream;		/* or a stream is what it answers */
 	struct mux_conn *conn;		/* NULL with it */
 	struct methods *methods;	/* a reference */
 	struct method *method;

@@ -168,15 +168,15 @@ static void
 let_go(struct work *w)
 {
 	struct mux_call *call = w->call;
-	struct lane *lane = w->lane;
+	struct wstream *stream = w->stream;
 
 	w->call = NULL;
-	w->lane = NULL;
+	w->stream = NULL;
 	w->conn = NULL;
 	if (call != NULL)
 		mux_call_release(call);
-	if (lane != NULL)
-		lane_let_go(lane);
+	if (stream != NULL)
+		wstream_let_go(stream);
 }
 
 void
@@ -217,8 +217,8 @@ work_consume(struct work *w, size_t n)
 {
 	if (w->call != NULL)
 		mux_call_consume(w->call, n);
-	else if (w->lane != NULL)
-		lane_consume(w->lane, n);
+	else if (w->stream != NULL)
+		wstream_consume(w->stream, n);
 }
 
 static bool
@@ -398,7 +398,7 @@ work_attach_call(struct work *w, struct mux_call *call)
 bool
 work_wanted(const struct work *w)
 {
-	return w->call != NULL || w->lane != NULL;
+	return w->call != NULL || w->stream != NULL;
 }
 
 void
@@ -406,8 +406,8 @@ work_ready(struct work *w)
 {
 	if (w->call != NULL)
 		mux_call_ready(w->call);
-	else if (w->lane != NULL)
-		lane_ready(w->lane);
+	else if (w->stream != NULL)
+		wstream_ready(w->stream);
 }
 
 int
@@ -418,8 +418,8 @@ work_answer(struct work *w, const struct mux_answer *a, const void *body,
 
 	if (w->call != NULL)
 		err = mux_call_answer(w->call, a, body, len);
-	else if (w->lane != NULL)
-		err = lane_answer(w->lane, a, body, len);
+	else if (w->stream != NULL)
+		err = wstream_answer(w->stream, a, body, len);
 	else
 		return MUX_E_STATE;
 	w->answered = w->answered || err == 0;
@@ -433,8 +433,8 @@ work_reply(struct work *w, const struct mux_answer *a)
 
 	if (w->call != NULL)
 		err = mux_call_reply(w->call, a);
-	else if (w->lane != NULL)
-		err = lane_reply(w->lane, a);
+	else if (w->stream != NULL)
+		err = wstream_reply(w->stream, a);
 	else
 		return MUX_E_STATE;
 	w->replied = w->replied || err == 0;
@@ -446,9 +446,9 @@ work_amend(struct work *w, const struct mux_answer *a)
 {
 	if (w->call != NULL)
 		return mux_call_amend(w->call, a);
-	if (w->lane == NULL)
+	if (w->stream == NULL)
 		return MUX_E_STATE;
-	lane_amend(w->lane, a);
+	wstream_amend(w->stream, a);
 	return 0;
 }
 
@@ -463,7 +463,7 @@ work_fail(struct work *w, uint32_t code, const char *text,
 	if (w->call != NULL)
 		err = mux_call_fail(w->call, code, text, a);
 	else
-		lane_fail(w->lane, code, text);
+		wstream_fail(w->stream, code, text);
 	if (err != 0)
 		return err;
 	w->answered = w->stopped = true;

@@ -28,18 +28,18 @@ void work_stop(struct work *, uint32_t code);
 /* ---- work_stream.c: a stream in place of a call ---- */
 
 /* Inside open(); -1: no memory. */
-int lane_attach(struct work *, struct mux_stream *,
+int wstream_attach(struct work *, struct mux_stream *,
     const struct mux_request *);
-void lane_consume(struct lane *, size_t n);
-void lane_ready(struct lane *);
-int lane_reply(struct lane *, const struct mux_answer *);
-int lane_answer(struct lane *, const struct mux_answer *, const void *body,
-    size_t len);
-void lane_amend(struct lane *, const struct mux_answer *);
-/* The lane is the stream's from here on; the work has none. */
-void lane_fail(struct lane *, uint32_t code, const char *text);
-void lane_let_go(struct lane *);
-void lane_stats(const struct lane *, struct mux_stream_stats *);
+void wstream_consume(struct wstream *, size_t n);
+void wstream_ready(struct wstream *);
+int wstream_reply(struct wstream *, const struct mux_answer *);
+int wstream_answer(struct wstream *, const struct mux_answer *,
+    const void *body, size_t len);
+void wstream_amend(struct wstream *, const struct mux_answer *);
+/* It is the stream's from here on; the work has none. */
+void wstream_fail(struct wstream *, uint32_t code, const char *text);
+void wstream_let_go(struct wstream *);
+void wstream_stats(const struct wstream *, struct mux_stream_stats *);
 
 /* ---- dispatch.c ---- */
 

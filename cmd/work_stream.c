@@ -3,7 +3,7 @@
  * its answer is the stream.  A clean exit is its end; anything else is an
  * error of it, behind what was written before.
  *
- * Invariant: a lane lives as long as its stream: the work may be over while
+ * Invariant: a wstream lives as long as its stream: the work may be over while
  * the rest of an answer goes out, or while the peer has not ended its side.
  */
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "mux_io.h"
 #include "work.h"
 
-struct lane {
+struct wstream {
 	struct mux_stream *st;
 	struct work *w;		/* NULL: over */
 	struct mux_task *task;
@@ -28,10 +28,10 @@ struct lane {
 };
 
 static void
-lane_free(struct lane *l)
+wstream_free(struct wstream *l)
 {
 	if (l->w != NULL)
-		l->w->lane = NULL;
+		l->w->stream = NULL;
 	if (l->st != NULL)
 		mux_stream_release(l->st);
 	mux_task_free(l->task);
@@ -43,13 +43,13 @@ lane_free(struct lane *l)
 static void
 on_task(struct mux_task *task, void *arg)
 {
-	struct lane *l = arg;
+	struct wstream *l = arg;
 
 	(void)task;
 	if (!l->ended)
 		return;
 	if (l->eof)
-		lane_free(l);
+		wstream_free(l);
 	else
 		mux_stream_stop(l->st, MUX_OK);
 }
@@ -64,14 +64,14 @@ is_clean(const struct mux_answer *a)
 }
 
 static void
-set_fail(struct lane *l, uint32_t code, const char *text)
+set_fail(struct wstream *l, uint32_t code, const char *text)
 {
 	l->fail = code;
 	snprintf(l->text, sizeof(l->text), "%s", text != NULL ? text : "");
 }
 
 static void
-fail_by_exit(struct lane *l)
+fail_by_exit(struct wstream *l)
 {
 	const struct mux_answer *a = &l->end;
 
@@ -82,19 +82,19 @@ fail_by_exit(struct lane *l)
 
 /* The work has no more to do with it. */
 static void
-part(struct lane *l, uint32_t code)
+part(struct wstream *l, uint32_t code)
 {
 	struct work *w = l->w;
 
 	l->w = NULL;
 	if (w == NULL)
 		return;
-	w->lane = NULL;
+	w->stream = NULL;
 	work_stop(w, code);
 }
 
 static size_t
-give_body(struct lane *l, void *buf, size_t max, unsigned *flags)
+give_body(struct wstream *l, void *buf, size_t max, unsigned *flags)
 {
 	size_t n = l->len - l->off;
 
@@ -109,7 +109,7 @@ give_body(struct lane *l, void *buf, size_t max, unsigned *flags)
 }
 
 static size_t
-ask_work(struct lane *l, void *buf, size_t max, unsigned *flags)
+ask_work(struct wstream *l, void *buf, size_t max, unsigned *flags)
 {
 	struct work *w = l->w;
 	size_t n;
@@ -126,7 +126,7 @@ static size_t
 on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
     unsigned *flags, void *arg)
 {
-	struct lane *l = arg;
+	struct wstream *l = arg;
 	unsigned end = 0;
 	size_t n = 0;
 
@@ -157,7 +157,7 @@ on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 static void
 on_data(struct mux_stream *st, const void *p, size_t n, void *arg)
 {
-	struct lane *l = arg;
+	struct wstream *l = arg;
 
 	if (l->w != NULL)
 		work_data(l->w, p, n);
@@ -168,7 +168,7 @@ on_data(struct mux_stream *st, const void *p, size_t n, void *arg)
 static void
 on_eof(struct mux_stream *st, void *arg)
 {
-	struct lane *l = arg;
+	struct wstream *l = arg;
 
 	(void)st;
 	l->eof = true;
@@ -181,7 +181,7 @@ on_eof(struct mux_stream *st, void *arg)
 static void
 on_stopped(struct mux_stream *st, uint32_t code, void *arg)
 {
-	struct lane *l = arg;
+	struct wstream *l = arg;
 
 	(void)st;
 	(void)code;
@@ -193,14 +193,14 @@ on_stopped(struct mux_stream *st, uint32_t code, void *arg)
 static void
 on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
 {
-	struct lane *l = arg;
+	struct wstream *l = arg;
 
 	(void)st;
 	(void)text;
 	l->ended = l->eof = true;
 	part(l, code == MUX_CARRIER_LOST || code == MUX_UNAVAILABLE ? code :
 	    MUX_CANCELLED);
-	lane_free(l);
+	wstream_free(l);
 }
 
 static const struct mux_stream_ops stream_ops = {
@@ -209,10 +209,10 @@ static const struct mux_stream_ops stream_ops = {
 };
 
 int
-lane_attach(struct work *w, struct mux_stream *st,
+wstream_attach(struct work *w, struct mux_stream *st,
     const struct mux_request *q)
 {
-	struct lane *l = calloc(1, sizeof(*l));
+	struct wstream *l = calloc(1, sizeof(*l));
 
 	if (l == NULL || mux_task_new(w->all->loop, on_task, l,
 	    &l->task) != 0) {
@@ -223,7 +223,7 @@ lane_attach(struct work *w, struct mux_stream *st,
 	l->w = w;
 	l->gratis = q->body_len;
 	l->end = (struct mux_answer){ .size = sizeof(l->end) };
-	w->lane = l;
+	w->stream = l;
 	w->id = mux_stream_id(st);
 	mux_stream_attach(st, &stream_ops, l);
 	return 0;
@@ -232,7 +232,7 @@ lane_attach(struct work *w, struct mux_stream *st,
 /* ---- the verbs of works ---- */
 
 void
-lane_consume(struct lane *l, size_t n)
+wstream_consume(struct wstream *l, size_t n)
 {
 	size_t gratis = n < l->gratis ? n : l->gratis;
 
@@ -241,25 +241,25 @@ lane_consume(struct lane *l, size_t n)
 }
 
 void
-lane_ready(struct lane *l)
+wstream_ready(struct wstream *l)
 {
 	mux_stream_ready(l->st);
 }
 
 int
-lane_reply(struct lane *l, const struct mux_answer *a)
+wstream_reply(struct wstream *l, const struct mux_answer *a)
 {
 	int err = mux_stream_accept(l->st);
 
 	if (err == 0 && a != NULL)
-		lane_amend(l, a);
+		wstream_amend(l, a);
 	if (err == 0)
 		mux_stream_ready(l->st);
 	return err;
 }
 
 int
-lane_answer(struct lane *l, const struct mux_answer *a, const void *body,
+wstream_answer(struct wstream *l, const struct mux_answer *a, const void *body,
     size_t len)
 {
 	uint8_t *copy = malloc(len + 1);
@@ -269,7 +269,7 @@ lane_answer(struct lane *l, const struct mux_answer *a, const void *body,
 		return MUX_E_NOMEM;
 	if (len > 0)
 		memcpy(copy, body, len);
-	if ((err = lane_reply(l, a)) != 0) {
+	if ((err = wstream_reply(l, a)) != 0) {
 		free(copy);
 		return err;
 	}
@@ -280,7 +280,7 @@ lane_answer(struct lane *l, const struct mux_answer *a, const void *body,
 }
 
 void
-lane_amend(struct lane *l, const struct mux_answer *a)
+wstream_amend(struct wstream *l, const struct mux_answer *a)
 {
 	if (!a->have_exit)
 		return;
@@ -290,9 +290,9 @@ lane_amend(struct lane *l, const struct mux_answer *a)
 }
 
 void
-lane_fail(struct lane *l, uint32_t code, const char *text)
+wstream_fail(struct wstream *l, uint32_t code, const char *text)
 {
-	l->w->lane = NULL;
+	l->w->stream = NULL;
 	l->w = NULL;
 	if (l->in_fill) {
 		set_fail(l, code, text);
@@ -300,11 +300,11 @@ lane_fail(struct lane *l, uint32_t code, const char *text)
 	}
 	/* an ERROR while it is not accepted */
 	mux_stream_reset(l->st, code, text);
-	lane_free(l);
+	wstream_free(l);
 }
 
 void
-lane_let_go(struct lane *l)
+wstream_let_go(struct wstream *l)
 {
 	l->w = NULL;
 	/* nobody will answer */
@@ -316,7 +316,7 @@ lane_let_go(struct lane *l)
 }
 
 void
-lane_stats(const struct lane *l, struct mux_stream_stats *out)
+wstream_stats(const struct wstream *l, struct mux_stream_stats *out)
 {
 	mux_stream_stats(l->st, out);
 }
