@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "buf.h"
 #include "mux.h"
 
 struct herr;
@@ -99,8 +100,7 @@ struct work {
 	bool over, replied;
 	void *copies;			/* what q names */
 	struct mux_timer *timer;
-	uint8_t *held;			/* what came while it waited */
-	size_t n_held, held_cap;
+	struct buf held;		/* what came while it waited */
 	/* For the kind of method, instead of memory of its own; not cleared. */
 	_Alignas(max_align_t) char room[WORK_ROOM];
 };

@@ -70,7 +70,7 @@ tell_people(const struct call *c, const struct result *r,
 int
 one_tell(const struct call *c, const struct result *r, const struct sinks *s)
 {
-	const struct sink_text *t = &s->body_text;
+	const struct buf *t = &s->body_text;
 
 	tell_fd(c, r);
 	if (c->opts.oneway) {

@@ -117,24 +117,13 @@ put(struct sink *k, const void *p, size_t n, size_t *count)
 /* ---- memory ---- */
 
 static size_t
-keep(struct sinks *s, struct sink_text *t, const void *p, size_t n)
+keep(struct sinks *s, struct buf *b, const void *p, size_t n)
 {
-	size_t size = t->size;
-	char *more = t->p;
-
-	if (n > size - t->len) {
-		size = 2 * (t->len + n);
-		more = t->len + n <= KEEP_MAX ? realloc(t->p, size) : NULL;
-	}
-	if (more == NULL) {
-		if (!s->out.failed)
-			s->ops->failed("one object (use -o FILE)",
-			    EMSGSIZE, s->arg);
-		s->out.failed = true;
+	if (b->len + n <= KEEP_MAX && buf_put(b, p, n))
 		return n;
-	}
-	memcpy(more + t->len, p, n);
-	*t = (struct sink_text){ more, t->len + n, size };
+	if (!s->out.failed)
+		s->ops->failed("one object (use -o FILE)", EMSGSIZE, s->arg);
+	s->out.failed = true;
 	return n;
 }
 
@@ -232,7 +221,6 @@ sinks_release(struct sinks *s)
 {
 	release_one(&s->out);
 	release_one(&s->err);
-	free(s->body_text.p);
-	free(s->err_text.p);
-	s->body_text = s->err_text = (struct sink_text){ 0 };
+	buf_release(&s->body_text);
+	buf_release(&s->err_text);
 }

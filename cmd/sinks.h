@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
+
 struct call_opts;
 struct mux_loop;
 struct mux_outlet;
@@ -34,11 +36,6 @@ struct sink {
 	size_t body, err;		/* that wait */
 };
 
-struct sink_text {
-	char *p;			/* NULL: nothing came */
-	size_t len, size;
-};
-
 struct sinks {
 	struct mux_loop *loop;
 	const struct sinks_ops *ops;
@@ -48,7 +45,7 @@ struct sinks {
 	bool keep;			/* in memory, not by descriptors */
 	bool drop_err;
 	bool ending;
-	struct sink_text body_text, err_text;
+	struct buf body_text, err_text;	/* p NULL: nothing came */
 	uint64_t bytes;			/* of bodies that were taken */
 };
 

@@ -157,10 +157,8 @@ work_new(struct dispatch *d, struct mux_conn *conn, struct work_peer *peer,
 static void
 drop_held(struct work *w)
 {
-	free(w->held);
-	w->held = NULL;
-	w->all->held -= w->n_held;
-	w->n_held = w->held_cap = 0;
+	w->all->held -= w->held.len;
+	buf_release(&w->held);
 }
 
 /* An answer that is whole goes out all the same. */
@@ -224,21 +222,8 @@ work_consume(struct work *w, size_t n)
 static bool
 hold(struct work *w, const void *p, size_t n)
 {
-	size_t cap = w->held_cap == 0 ? 512 : w->held_cap;
-	uint8_t *bigger;
-
-	if (w->all->held + n > HELD_MAX)
+	if (w->all->held + n > HELD_MAX || !buf_put(&w->held, p, n))
 		return false;
-	while (cap < w->n_held + n)
-		cap *= 2;
-	if (cap > w->held_cap) {
-		if ((bigger = realloc(w->held, cap)) == NULL)
-			return false;
-		w->held = bigger;
-		w->held_cap = cap;
-	}
-	memcpy(w->held + w->n_held, p, n);
-	w->n_held += n;
 	w->all->held += n;
 	return true;
 }
@@ -273,15 +258,13 @@ work_eof(struct work *w)
 void
 work_deliver(struct work *w)
 {
-	uint8_t *p = w->held;
-	size_t n = w->n_held;
+	struct buf held = w->held;
 
-	if (n > 0 && !w->over && !w->stopped) {
-		w->held = NULL;
-		w->n_held = w->held_cap = 0;
-		w->all->held -= n;
-		w->method->ops->data(w, p, n);
-		free(p);
+	if (held.len > 0 && !w->over && !w->stopped) {
+		w->held = (struct buf){ 0 };
+		w->all->held -= held.len;
+		w->method->ops->data(w, held.p, held.len);
+		buf_release(&held);
 	}
 	if (w->whole && !w->over && !w->stopped)
 		w->method->ops->eof(w);

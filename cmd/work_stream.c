@@ -28,30 +28,30 @@ struct wstream {
 };
 
 static void
-wstream_free(struct wstream *l)
+wstream_free(struct wstream *ws)
 {
-	if (l->w != NULL)
-		l->w->stream = NULL;
-	if (l->st != NULL)
-		mux_stream_release(l->st);
-	mux_task_free(l->task);
-	free(l->body);
-	free(l);
+	if (ws->w != NULL)
+		ws->w->stream = NULL;
+	if (ws->st != NULL)
+		mux_stream_release(ws->st);
+	mux_task_free(ws->task);
+	free(ws->body);
+	free(ws);
 }
 
 /* Both sides have ended: only now it can be let go without a reset. */
 static void
 on_task(struct mux_task *task, void *arg)
 {
-	struct wstream *l = arg;
+	struct wstream *ws = arg;
 
 	(void)task;
-	if (!l->ended)
+	if (!ws->ended)
 		return;
-	if (l->eof)
-		wstream_free(l);
+	if (ws->eof)
+		wstream_free(ws);
 	else
-		mux_stream_stop(l->st, MUX_OK);
+		mux_stream_stop(ws->st, MUX_OK);
 }
 
 /* ---- what goes out ---- */
@@ -64,29 +64,29 @@ is_clean(const struct mux_answer *a)
 }
 
 static void
-set_fail(struct wstream *l, uint32_t code, const char *text)
+set_fail(struct wstream *ws, uint32_t code, const char *text)
 {
-	l->fail = code;
-	snprintf(l->text, sizeof(l->text), "%s", text != NULL ? text : "");
+	ws->fail = code;
+	snprintf(ws->text, sizeof(ws->text), "%s", text != NULL ? text : "");
 }
 
 static void
-fail_by_exit(struct wstream *l)
+fail_by_exit(struct wstream *ws)
 {
-	const struct mux_answer *a = &l->end;
+	const struct mux_answer *a = &ws->end;
 
-	l->fail = MUX_STREAM_FAILED;
-	snprintf(l->text, sizeof(l->text), a->exit_kind == MUX_EXIT_EXITED ?
+	ws->fail = MUX_STREAM_FAILED;
+	snprintf(ws->text, sizeof(ws->text), a->exit_kind == MUX_EXIT_EXITED ?
 	    "exited with %u" : "killed by signal %u", (unsigned)a->exit_value);
 }
 
 /* The work has no more to do with it. */
 static void
-part(struct wstream *l, uint32_t code)
+part(struct wstream *ws, uint32_t code)
 {
-	struct work *w = l->w;
+	struct work *w = ws->w;
 
-	l->w = NULL;
+	ws->w = NULL;
 	if (w == NULL)
 		return;
 	w->stream = NULL;
@@ -94,31 +94,31 @@ part(struct wstream *l, uint32_t code)
 }
 
 static size_t
-give_body(struct wstream *l, void *buf, size_t max, unsigned *flags)
+give_body(struct wstream *ws, void *buf, size_t max, unsigned *flags)
 {
-	size_t n = l->len - l->off;
+	size_t n = ws->len - ws->off;
 
 	if (n > max)
 		n = max;
 	if (n > 0)
-		memcpy(buf, l->body + l->off, n);
-	l->off += n;
-	if (l->off == l->len)
+		memcpy(buf, ws->body + ws->off, n);
+	ws->off += n;
+	if (ws->off == ws->len)
 		*flags = MUX_FILL_END;
 	return n;
 }
 
 static size_t
-ask_work(struct wstream *l, void *buf, size_t max, unsigned *flags)
+ask_work(struct wstream *ws, void *buf, size_t max, unsigned *flags)
 {
-	struct work *w = l->w;
+	struct work *w = ws->w;
 	size_t n;
 
 	if (w == NULL || w->over || w->stopped)
 		return 0;
-	l->in_fill = true;
+	ws->in_fill = true;
 	n = w->method->ops->fill(w, buf, max, flags);
-	l->in_fill = false;
+	ws->in_fill = false;
 	return n;
 }
 
@@ -126,28 +126,28 @@ static size_t
 on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
     unsigned *flags, void *arg)
 {
-	struct wstream *l = arg;
+	struct wstream *ws = arg;
 	unsigned end = 0;
 	size_t n = 0;
 
 	(void)limit;
-	if (l->fail == 0)
-		n = l->given ? give_body(l, buf, max, &end) :
-		    ask_work(l, buf, max, &end);
-	if (end != 0 && l->fail == 0 && !is_clean(&l->end))
-		fail_by_exit(l);
-	if (n > 0 && l->fail != 0)
+	if (ws->fail == 0)
+		n = ws->given ? give_body(ws, buf, max, &end) :
+		    ask_work(ws, buf, max, &end);
+	if (end != 0 && ws->fail == 0 && !is_clean(&ws->end))
+		fail_by_exit(ws);
+	if (n > 0 && ws->fail != 0)
 		return n;	/* it is asked again */
-	if (l->fail != 0) {
-		mux_stream_reset(st, l->fail, l->text);
-		l->ended = l->eof = true;
+	if (ws->fail != 0) {
+		mux_stream_reset(st, ws->fail, ws->text);
+		ws->ended = ws->eof = true;
 	} else if (end != 0) {
 		*flags = MUX_FILL_END;
-		l->ended = true;
+		ws->ended = true;
 	}
-	if (l->ended) {
-		mux_task_run(l->task);
-		part(l, MUX_OK);
+	if (ws->ended) {
+		mux_task_run(ws->task);
+		part(ws, MUX_OK);
 	}
 	return n;
 }
@@ -157,10 +157,10 @@ on_fill(struct mux_stream *st, void *buf, size_t max, size_t limit,
 static void
 on_data(struct mux_stream *st, const void *p, size_t n, void *arg)
 {
-	struct wstream *l = arg;
+	struct wstream *ws = arg;
 
-	if (l->w != NULL)
-		work_data(l->w, p, n);
+	if (ws->w != NULL)
+		work_data(ws->w, p, n);
 	else
 		mux_stream_consume(st, n);
 }
@@ -168,39 +168,39 @@ on_data(struct mux_stream *st, const void *p, size_t n, void *arg)
 static void
 on_eof(struct mux_stream *st, void *arg)
 {
-	struct wstream *l = arg;
+	struct wstream *ws = arg;
 
 	(void)st;
-	l->eof = true;
-	mux_task_run(l->task);
-	if (l->w != NULL)
-		work_eof(l->w);
+	ws->eof = true;
+	mux_task_run(ws->task);
+	if (ws->w != NULL)
+		work_eof(ws->w);
 }
 
 /* It wants no more: our side has ended. */
 static void
 on_stopped(struct mux_stream *st, uint32_t code, void *arg)
 {
-	struct wstream *l = arg;
+	struct wstream *ws = arg;
 
 	(void)st;
 	(void)code;
-	l->ended = true;
-	mux_task_run(l->task);
-	part(l, MUX_CANCELLED);
+	ws->ended = true;
+	mux_task_run(ws->task);
+	part(ws, MUX_CANCELLED);
 }
 
 static void
 on_reset(struct mux_stream *st, uint32_t code, const char *text, void *arg)
 {
-	struct wstream *l = arg;
+	struct wstream *ws = arg;
 
 	(void)st;
 	(void)text;
-	l->ended = l->eof = true;
-	part(l, code == MUX_CARRIER_LOST || code == MUX_UNAVAILABLE ? code :
+	ws->ended = ws->eof = true;
+	part(ws, code == MUX_CARRIER_LOST || code == MUX_UNAVAILABLE ? code :
 	    MUX_CANCELLED);
-	wstream_free(l);
+	wstream_free(ws);
 }
 
 static const struct mux_stream_ops stream_ops = {
@@ -212,54 +212,54 @@ int
 wstream_attach(struct work *w, struct mux_stream *st,
     const struct mux_request *q)
 {
-	struct wstream *l = calloc(1, sizeof(*l));
+	struct wstream *ws = calloc(1, sizeof(*ws));
 
-	if (l == NULL || mux_task_new(w->all->loop, on_task, l,
-	    &l->task) != 0) {
-		free(l);
+	if (ws == NULL || mux_task_new(w->all->loop, on_task, ws,
+	    &ws->task) != 0) {
+		free(ws);
 		return -1;
 	}
-	l->st = st;
-	l->w = w;
-	l->gratis = q->body_len;
-	l->end = (struct mux_answer){ .size = sizeof(l->end) };
-	w->stream = l;
+	ws->st = st;
+	ws->w = w;
+	ws->gratis = q->body_len;
+	ws->end = (struct mux_answer){ .size = sizeof(ws->end) };
+	w->stream = ws;
 	w->id = mux_stream_id(st);
-	mux_stream_attach(st, &stream_ops, l);
+	mux_stream_attach(st, &stream_ops, ws);
 	return 0;
 }
 
 /* ---- the verbs of works ---- */
 
 void
-wstream_consume(struct wstream *l, size_t n)
+wstream_consume(struct wstream *ws, size_t n)
 {
-	size_t gratis = n < l->gratis ? n : l->gratis;
+	size_t gratis = n < ws->gratis ? n : ws->gratis;
 
-	l->gratis -= gratis;
-	mux_stream_consume(l->st, n - gratis);
+	ws->gratis -= gratis;
+	mux_stream_consume(ws->st, n - gratis);
 }
 
 void
-wstream_ready(struct wstream *l)
+wstream_ready(struct wstream *ws)
 {
-	mux_stream_ready(l->st);
+	mux_stream_ready(ws->st);
 }
 
 int
-wstream_reply(struct wstream *l, const struct mux_answer *a)
+wstream_reply(struct wstream *ws, const struct mux_answer *a)
 {
-	int err = mux_stream_accept(l->st);
+	int err = mux_stream_accept(ws->st);
 
 	if (err == 0 && a != NULL)
-		wstream_amend(l, a);
+		wstream_amend(ws, a);
 	if (err == 0)
-		mux_stream_ready(l->st);
+		mux_stream_ready(ws->st);
 	return err;
 }
 
 int
-wstream_answer(struct wstream *l, const struct mux_answer *a, const void *body,
+wstream_answer(struct wstream *ws, const struct mux_answer *a, const void *body,
     size_t len)
 {
 	uint8_t *copy = malloc(len + 1);
@@ -269,54 +269,54 @@ wstream_answer(struct wstream *l, const struct mux_answer *a, const void *body,
 		return MUX_E_NOMEM;
 	if (len > 0)
 		memcpy(copy, body, len);
-	if ((err = wstream_reply(l, a)) != 0) {
+	if ((err = wstream_reply(ws, a)) != 0) {
 		free(copy);
 		return err;
 	}
-	l->body = copy;
-	l->len = len;
-	l->given = true;
+	ws->body = copy;
+	ws->len = len;
+	ws->given = true;
 	return 0;
 }
 
 void
-wstream_amend(struct wstream *l, const struct mux_answer *a)
+wstream_amend(struct wstream *ws, const struct mux_answer *a)
 {
 	if (!a->have_exit)
 		return;
-	l->end.have_exit = true;
-	l->end.exit_kind = a->exit_kind;
-	l->end.exit_value = a->exit_value;
+	ws->end.have_exit = true;
+	ws->end.exit_kind = a->exit_kind;
+	ws->end.exit_value = a->exit_value;
 }
 
 void
-wstream_fail(struct wstream *l, uint32_t code, const char *text)
+wstream_fail(struct wstream *ws, uint32_t code, const char *text)
 {
-	l->w->stream = NULL;
-	l->w = NULL;
-	if (l->in_fill) {
-		set_fail(l, code, text);
+	ws->w->stream = NULL;
+	ws->w = NULL;
+	if (ws->in_fill) {
+		set_fail(ws, code, text);
 		return;
 	}
 	/* an ERROR while it is not accepted */
-	mux_stream_reset(l->st, code, text);
-	wstream_free(l);
+	mux_stream_reset(ws->st, code, text);
+	wstream_free(ws);
 }
 
 void
-wstream_let_go(struct wstream *l)
+wstream_let_go(struct wstream *ws)
 {
-	l->w = NULL;
+	ws->w = NULL;
 	/* nobody will answer */
-	if (!l->given && !l->ended && l->fail == 0) {
-		mux_stream_reset(l->st, MUX_INTERNAL, "no answer");
-		l->ended = l->eof = true;
-		mux_task_run(l->task);
+	if (!ws->given && !ws->ended && ws->fail == 0) {
+		mux_stream_reset(ws->st, MUX_INTERNAL, "no answer");
+		ws->ended = ws->eof = true;
+		mux_task_run(ws->task);
 	}
 }
 
 void
-wstream_stats(const struct wstream *l, struct mux_stream_stats *out)
+wstream_stats(const struct wstream *ws, struct mux_stream_stats *out)
 {
-	mux_stream_stats(l->st, out);
+	mux_stream_stats(ws->st, out);
 }
