@@ -201,6 +201,39 @@ conn_fail(struct mux_conn *c, int err)
 	mux_task_run(c->task);
 }
 
+/* Does nobody take what we write? */
+static bool
+out_is_gone(const struct mux_conn *c)
+{
+	return c->out_over || c->out_watch == NULL ||
+	    (mux_watch_state(c->out_watch) & (MUX_HANGUP | MUX_ERROR)) != 0;
+}
+
+/* A client that dies while it listens says nothing more; an answer that takes
+ * its time may never be written, so that only probes find out. */
+static void
+probe(const struct mux_conn *c)
+{
+	const int on = 1, idle = 30, interval = 10;
+
+	if (c->io.out_kind != FD_TCP)
+		return;
+	setsockopt(c->io.out, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(c->io.out, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+	    sizeof(interval));
+	setsockopt(c->io.out, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+/* The end of what comes in: 0 if the session has still to be pulled. */
+static int
+end_input(struct mux_conn *c, bool gone)
+{
+	uint64_t now = mux_loop_now(c->loop);
+	int err = mux_session_feed_eof(c->session, now);
+
+	return err == 0 && gone ? mux_session_feed_eof(c->session, now) : err;
+}
+
 void
 conn_lost(struct mux_conn *c, int os_err)
 {
@@ -217,7 +250,12 @@ conn_lost(struct mux_conn *c, int os_err)
 		return;
 	}
 	c->os_err = os_err;
-	err = mux_session_feed_eof(c->session, mux_loop_now(c->loop));
+	err = end_input(c, os_err != 0 || out_is_gone(c));
+	if (err == 0) {
+		probe(c);
+		mux_task_run(c->task);
+		return;
+	}
 	if (err == MUX_E_DONE && os_err != 0)
 		err = MUX_E_LOST;
 	if (err != MUX_E_DONE)
@@ -263,6 +301,9 @@ on_watch(struct mux_watch *w, unsigned ready, void *arg)
 	enter(c);
 	if (w == c->in_watch && (ready & MUX_READABLE))
 		conn_read(c);
+	/* who only listened has gone: no read will say so */
+	if (c->state == CONN_LIVE && c->in_over && out_is_gone(c))
+		conn_lost(c, 0);
 	mux_task_run(c->task);
 	leave(c);
 }

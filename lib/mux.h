@@ -216,8 +216,13 @@ void mux_session_free(struct mux_session *);
 int mux_session_feed(struct mux_session *, const void *p, size_t n,
     uint64_t now);
 
-/* The carrier ended.  Always fatal: MUX_E_DONE when nothing was in flight,
- * else MUX_E_LOST, with the code MUX_F_TRUNCATED inside a frame. */
+/*
+ * The carrier ended.  Fatal: MUX_E_DONE when nothing was in flight, else
+ * MUX_E_LOST, with the code MUX_F_TRUNCATED inside a frame.  But an S0 client
+ * that is owed answers may only have ended its own direction: then this is 0,
+ * a drain has begun, and pull gives MUX_E_DONE when they are out.  Said again,
+ * it means that the other direction is gone too: MUX_E_LOST.
+ */
 int mux_session_feed_eof(struct mux_session *, uint64_t now);
 
 /* Fills the output buffer: what is owed, opens, then data by weight. */

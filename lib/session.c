@@ -403,12 +403,47 @@ in_flight(const struct mux_session *s)
 	return false;
 }
 
+static bool
+unsent(const struct mux_session *s)
+{
+	return s->out.len > 0 || s->foreign_len > 0 || s->rest.buf != NULL ||
+	    s->refused.n > 0 || s->link_owed != 0 || !TAILQ_EMPTY(&s->owed);
+}
+
+/* Is there anything that an S0 client may still listen for? */
+static bool
+answers_owed(const struct mux_session *s)
+{
+	return !s->cfg.initiator && s->mode == MUX_MODE_LEGACY &&
+	    !s->in_ended && (in_flight(s) || unsent(s));
+}
+
+/* Nothing new can come, nor can what it paused be resumed. */
+static void
+last_heard(struct mux_session *s)
+{
+	struct mux_stream *st;
+
+	s->in_ended = true;
+	TAILQ_FOREACH(st, &s->all, all_link) {
+		st->paused_peer = false;
+		stream_schedule(st);
+	}
+	mux_session_drain(s, NEVER, s->now);
+	/* also where a drain had begun before */
+	session_wake(s);
+}
+
 int
 mux_session_feed_eof(struct mux_session *s, uint64_t now)
 {
 	session_enter(s, now);
 	if (s->err != 0)
 		return session_leave(s);
+	if (s->in.head_len == 0 && answers_owed(s)) {
+		last_heard(s);
+		return session_leave(s);
+	}
 	if (s->mode == MUX_MODE_HELLO && s->in.head_len != 0 &&
 	    s->in.head_len < FRAME_HEADER)
 		session_not_a_peer(s);
@@ -418,7 +453,7 @@ mux_session_feed_eof(struct mux_session *s, uint64_t now)
 	else if (s->mode == MUX_MODE_HELLO)
 		session_fatal(s, MUX_E_LOST, 0,
 		    "the carrier ended before HELLO");
-	else if (in_flight(s))
+	else if (in_flight(s) || (s->in_ended && unsent(s)))
 		session_fatal(s, MUX_E_LOST, 0, "the carrier ended");
 	else
 		session_fatal(s, MUX_E_DONE, 0, "the carrier ended");

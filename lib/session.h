@@ -118,6 +118,7 @@ struct mux_session {
 	struct rtt rtt;
 
 	bool draining, peer_draining;
+	bool in_ended;			/* an S0 client only listens now */
 	bool goodbye_sent;
 	uint64_t drain_at, our_last, peer_last;	/* deadline; last ids taken */
 	uint64_t handshake_at, last_in;

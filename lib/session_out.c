@@ -662,7 +662,8 @@ check_drained(struct mux_session *s)
 	    s->refused.n > 0)
 		return;
 	if (s->err == 0)
-		session_fatal(s, MUX_E_DONE, 0, "drained");
+		session_fatal(s, MUX_E_DONE, 0,
+		    s->in_ended ? "the carrier ended" : "drained");
 }
 
 int

@@ -243,3 +243,58 @@ echoes() {
 	await says serve.log 'frame too large.*16777217'
 	s0 type_first
 }
+
+# A server on both kinds of socket; TCP is the address of one.
+both() {	# OPTION...
+	serve -l tcp:127.0.0.1:0 --print-addr "$@" >addrs
+	TCP=$(sed -n 's/^tcp://p' addrs)
+}
+
+# A client of that case that has ended its direction.
+listens() {	# CASE ADDR
+	spawn "$1" python3 "$S0" "$1" "$2"
+	await says "$1" '^ended$'
+}
+
+@test "serve: who ends its direction and listens has its answer, then the end" {
+	mkfifo gate
+	both --default-method hold -m up=cat -m hold="read -r _ <'$PWD/gate'
+		cat"
+	for at in unix:up.sock "$TCP"; do
+		listens half "$at"
+		# The server has seen that end before this one.
+		muxctl call -a unix:up.sock -d x up
+		echo >gate
+		exits 0 "$PID"
+	done
+	not says serve.log lost
+}
+
+@test "serve -l -: what came before the end of the input is answered" {
+	head='\0\0\0\0\0\0\0\0\0'
+	printf "\\1\\0\\0\\0\\1${head}x\\1\\0\\0\\0\\2${head}y" >asked
+	# One after the other: the second waits while the end is read.
+	muxctl serve -l - --default-method up --jobs 1 -m up='tr a-z A-Z' \
+	    <asked >answers
+	head='\0\0\0\0\0\0\0\1\0'
+	printf "\\1\\0\\0\\0\\1${head}X\\1\\0\\0\\0\\2${head}Y" |
+	    cmp - answers
+}
+
+@test "serve: who only listened and is killed takes its work along" {
+	both --default-method wait -m wait="echo \$\$ >'$PWD/kid'
+		read -r _ <'$PWD/never'"
+	listens half unix:up.sock
+	await test -s kid
+	kill -KILL "$PID"
+	gone "$(cat kid)"
+	end serve.pid
+	both --default-method y -m y="echo \$\$ >'$PWD/kid'; exec yes"
+	for at in unix:up.sock "$TCP"; do
+		rm -f kid
+		listens half_stream "$at"
+		await test -s kid
+		kill -KILL "$PID"
+		gone "$(cat kid)"
+	done
+}

@@ -447,11 +447,27 @@ def cut(client):
 
 @case
 def half(client):
-    """Who has asked everything ends its direction and waits."""
+    """Who has asked everything ends its direction, says so, and waits."""
     ident = client.request(b"the last")
     client.sock.shutdown(socket.SHUT_WR)
+    print("ended", flush=True)
     assert client.answer() == (ident, b"the last")
     client.closed()
+
+
+@case
+def half_stream(client):
+    """The same for a stream that it paused and cannot resume; it reads as
+    long as there is something."""
+    ident = client.id()
+    client.send(START, ident, b"x")
+    client.send(PAUSE, ident)
+    client.sock.shutdown(socket.SHUT_WR)
+    for _ in range(3):
+        assert client.receive()[:2] == (DATA, ident)
+    print("ended", flush=True)
+    while client.receive()[0] == DATA:
+        pass
 
 
 def main(name, *args):

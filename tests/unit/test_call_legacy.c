@@ -207,6 +207,142 @@ cancels(void)
 	call_free(&r);
 }
 
+/* ---- a client that ends its direction ---- */
+
+/* Two requests, a stream that it paused and a Ping, then the end, all in
+ * pieces of `size` bytes; nothing has been answered. */
+static void
+asks_and_ends(struct raw *r, size_t size)
+{
+	uint8_t all[4 * 15 + 2 * 14];
+	static const uint8_t types[] = { REQUEST, REQUEST, START, PAUSE, PING };
+	uint8_t *p = all;
+	size_t n;
+
+	for (unsigned i = 0; i < sizeof(types); i++) {
+		bool body = types[i] == REQUEST || types[i] == START;
+
+		memset(p, 0, 14);
+		p[0] = body;
+		p[4] = (uint8_t)(types[i] == PAUSE ? 3 : i + 1);
+		p[12] = types[i];
+		p += 14;
+		if (body)
+			*p++ = 'q';
+	}
+	raw_new(r, NULL, false);
+	n = (size_t)(p - all);
+	for (size_t at = 0; at < n; at += size)
+		raw_bytes(r, all + at, n - at < size ? n - at : size);
+	raw_note(r, mux_session_feed_eof(r->s, r->now));
+}
+
+static void
+half_closed(size_t size)
+{
+	struct deal *one, *two;
+	struct raw r;
+	struct wire w;
+
+	asks_and_ends(&r, size);
+	two = calls.deals;
+	one = two->next;
+	ok(r.err == 0 && calls.n_calls == 2 && one->n_cancel == 0 &&
+	    one->n_done == 0 && r.owns->n_reset == 0,
+	    "who only listens has what it asked for, %zu at a time", size);
+	is_u64(mux_session_deadline(r.s), UINT64_MAX, "for as long it takes");
+	call_says(&r, PONG, 0, 5, "", 0, "a Pong");
+	mux_call_answer(two->c, NULL, "2", 1);
+	call_says(&r, RESPONSE, 0, 2, "2", 1, "an answer");
+	deal_release(two);
+	r.owns->to_send = 5;
+	r.owns->end = true;
+	mux_stream_ready(r.owns->st);
+	call_says(&r, DATA, 0, 3, "fffff", 5, "what it cannot resume goes on");
+	call_says(&r, END, 0, 3, "", 0, "to its end");
+	own_release(r.owns);
+	raw_tick(&r, 0);
+	ok(!raw_next(&r, &w) && r.err == 0, "one is left");
+	mux_call_fail(one->c, 500, "no", NULL);
+	deal_release(one);
+	raw_says(&r, ERROR, 1, 500, "and is answered");
+	raw_tick(&r, 0);
+	raw_skip(&r);
+	ok(r.err == MUX_E_DONE && mux_session_code(r.s) == 0, "a clean end");
+	call_free(&r);
+}
+
+static void
+gone(void)
+{
+	struct raw r;
+	struct deal *d;
+
+	asks_and_ends(&r, 1000);
+	raw_skip(&r);
+	d = calls.deals;
+	raw_note(&r, mux_session_feed_eof(r.s, r.now));
+	ok(r.err == MUX_E_LOST && d->n_cancel + d->n_done > 0 &&
+	    r.owns->n_reset == 1 && r.owns->code == MUX_CARRIER_LOST,
+	    "said twice, it is lost, and the work is told");
+	call_free(&r);
+
+	asks_and_ends(&r, 1000);
+	raw_skip(&r);
+	mux_call_answer(calls.deals->c, NULL, "2", 1);
+	mux_session_pull(r.s, r.now);
+	raw_tick(&r, 29 * SEC);
+	ok(r.err == 0, "who does not read is waited for");
+	raw_tick(&r, 31 * SEC);
+	ok(r.err == MUX_E_TIMEOUT && mux_session_code(r.s) == MUX_F_STALLED,
+	    "but not for ever");
+	call_free(&r);
+
+	asks_and_ends(&r, 1000);
+	raw_skip(&r);
+	mux_session_drain(r.s, SEC, r.now);
+	raw_tick(&r, 2 * SEC);
+	raw_says(&r, ERROR, 1, MUX_UNAVAILABLE, "nor beyond our own drain");
+	call_free(&r);
+}
+
+static void
+inside_a_frame(void)
+{
+	struct raw r;
+
+	for (size_t n = 1; n < 15; n++) {
+		serve(&r);
+		raw_frame(&r, REQUEST, 0, 1, "", 0);
+		raw_bytes(&r, "\1\0\0\0\2\0\0\0\0\0\0\0\0\0", n);
+		raw_note(&r, mux_session_feed_eof(r.s, r.now));
+		if (r.err != MUX_E_LOST ||
+		    mux_session_code(r.s) != MUX_F_TRUNCATED)
+			break;
+		call_free(&r);
+		if (n == 14)
+			ok(true, "an end inside a frame is none of these");
+	}
+	if (r.s != NULL) {
+		ok(false, "an end inside a frame is none of these");
+		call_free(&r);
+	}
+}
+
+static void
+nothing_owed(void)
+{
+	struct raw r;
+
+	serve(&r);
+	raw_frame(&r, REQUEST, 0, 1, "", 0);
+	mux_call_answer(calls.deals->c, NULL, "1", 1);
+	raw_skip(&r);
+	raw_note(&r, mux_session_feed_eof(r.s, r.now));
+	ok(r.err == MUX_E_DONE, "who has all is done at once");
+	call_free(&r);
+}
+
 /* ---- we call ---- */
 
 static void
@@ -323,6 +459,11 @@ main(void)
 	long_answer();
 	streams();
 	cancels();
+	half_closed(1);
+	half_closed(1000);
+	gone();
+	inside_a_frame();
+	nothing_owed();
 	client_calls(true);
 	client_calls(false);
 	client_streams();
