@@ -19,6 +19,9 @@
 #define WAIT_NS		NS_PER_S
 /* How long a program may take to end that was told to. */
 #define KILL_NS		(5 * NS_PER_S)
+/* A stream costs a slot until its program has ended: else who opens and
+ * resets could start any number. */
+#define MAX_LEFT	1024
 
 struct prog {
 	LIST_ENTRY(prog) next;
@@ -140,9 +143,15 @@ int
 prog_start(struct progs *all, const struct mux_addr *addr,
     struct mux_ends *ends, struct prog **out, struct mux_why *why)
 {
-	struct prog *p = calloc(1, sizeof(*p));
+	struct prog *p;
 	int err;
 
+	if (all->n_left >= MAX_LEFT) {
+		*why = (struct mux_why){ .text = "too many programs of "
+		    "streams that have ended still run" };
+		return MUX_E_LIMIT;
+	}
+	p = calloc(1, sizeof(*p));
 	if (p == NULL || mux_timer_new(all->loop, on_wait, p, &p->wait) != 0) {
 		free(p);
 		*why = (struct mux_why){ .err = ENOMEM,

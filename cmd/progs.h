@@ -28,7 +28,8 @@ void progs_init(struct progs *);
 /* Those that were cut off are killed with the trees, others live on. */
 void progs_release(struct progs *);
 
-/* 0, or an error of mux.h and *why; then nothing was started. */
+/* 0, or an error of mux.h and *why; then nothing was started.  MUX_E_LIMIT:
+ * too many of those that were left still run. */
 int prog_start(struct progs *, const struct mux_addr *, struct mux_ends *,
     struct prog **out, struct mux_why *);
 /* The relay of its ends; it is settled by us. */

@@ -17,10 +17,6 @@
 #include "reach.h"
 #include "targets.h"
 
-/* A stream costs a slot until its program has ended: else who opens and
- * resets could start any number. */
-#define MAX_LEFT	1024
-
 struct job {
 	struct flow flow;
 	struct reach *env;
@@ -201,14 +197,16 @@ start_program(struct job *job)
 	struct mux_relay *relay = job->flow.relay;
 	struct mux_why why = { .err = EPERM };
 	struct mux_ends ends;
+	int err = MUX_E_INVAL;
 
-	if (env->progs.n_left >= MAX_LEFT) {
-		mux_relay_refuse(relay, MUX_REFUSED, "too many programs of "
-		    "streams that have ended still run");
+	if (may_dial(job->addr, NULL, NULL, job))
+		err = prog_start(&env->progs, job->addr, &ends, &job->prog,
+		    &why);
+	if (err == MUX_E_LIMIT) {
+		mux_relay_refuse(relay, MUX_REFUSED, why.text);
 		return;
 	}
-	if (!may_dial(job->addr, NULL, NULL, job) ||
-	    prog_start(&env->progs, job->addr, &ends, &job->prog, &why) != 0) {
+	if (err != 0) {
 		refuse_dial(job, &why);
 		return;
 	}
