@@ -1,7 +1,8 @@
 /*
  * batch_sink.c - writes without waiting: what the descriptor does not take at
  * once is kept, and its owner sees how much that is.  It puts no bound on it.
- * Invariant: after an error bytes are thrown away, and it is told once.
+ * Invariant: after an error bytes are thrown away, and it is told once; until
+ * then they wait, so that nobody ends without having heard of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,7 @@ batch_sink_put(struct batch_sink *s, struct buf *b)
 	if (b->len == 0)
 		return;
 	/* Want of memory is told by failed() as well. */
+	s->given += b->len;
 	if (s->outlet != NULL)
 		mux_outlet_write(s->outlet, b->p, b->len);
 	buf_drop(b, b->len);
@@ -65,7 +67,7 @@ batch_sink_put(struct batch_sink *s, struct buf *b)
 size_t
 batch_sink_waiting(const struct batch_sink *s)
 {
-	return s->outlet != NULL ? mux_outlet_waiting(s->outlet) : 0;
+	return s->outlet != NULL ? s->given - mux_outlet_bytes(s->outlet) : 0;
 }
 
 void

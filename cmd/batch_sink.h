@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buf.h"
 
@@ -19,6 +20,7 @@ struct batch_sink {
 	void (*moved)(struct batch_sink *, int err, void *arg);
 	void *arg;
 	struct mux_outlet *outlet;	/* private from here; NULL: closed */
+	uint64_t given;
 };
 
 /* A copy of the descriptor is used.  0, or errno. */

@@ -231,12 +231,15 @@ in_ended(struct mux_outlet *in, void *arg)
 	h->in = NULL;
 }
 
-/* It does not want to read: that is its own affair. */
+/* If it does not want to read that is its own affair.  To close its input
+ * for any other reason would tell it that it has seen all of it. */
 static void
 in_failed(struct mux_outlet *in, int err, void *arg)
 {
-	(void)err;
-	in_ended(in, arg);
+	if (err == EPIPE)
+		in_ended(in, arg);
+	else
+		fail(arg, MUX_ENDPOINT_IO, strerror(err));
 }
 
 static const struct mux_outlet_ops in_ops = {
@@ -300,8 +303,7 @@ on_exited(struct ptree *tree, int status, const struct mux_usage *usage,
 	h->in = NULL;
 	if (h->stopped)
 		return;
-	if (h->out != NULL && mux_timer_new(h->w->all->loop, on_linger, h,
-	    &h->linger) == 0)
+	if (h->out != NULL)
 		mux_timer_at(h->linger,
 		    mux_loop_now(h->w->all->loop) + LINGER_NS);
 	say_more(h);
@@ -431,6 +433,22 @@ not_started(struct work *w, const struct mux_why *why)
 	work_done(w);
 }
 
+/* It runs, and may have done something already. */
+static void
+not_connected(struct handler *h)
+{
+	static const char text[] = "no memory for the pipes of the program";
+	struct work *w = h->w;
+
+	say_gated(&spawn_gate, SAY_WARN, "%s: %s", w->method->name, text);
+	ptree_leave(h->tree, 0);
+	w->run = NULL;
+	herr_free(h->err);
+	handler_free(h);
+	work_fail(w, MUX_INTERNAL, text, NULL);
+	work_done(w);
+}
+
 static void
 handler_start(struct work *w)
 {
@@ -439,7 +457,9 @@ handler_start(struct work *w)
 	struct mux_ends ends;
 	int err_fd;
 
-	if (h == NULL) {
+	if (h == NULL || mux_timer_new(w->all->loop, on_linger, h,
+	    &h->linger) != 0) {
+		free(h);
 		not_started(w, &why);
 		return;
 	}
@@ -448,19 +468,14 @@ handler_start(struct work *w)
 	h->legacy = w->call != NULL && mux_session_mode(
 	    mux_call_session(w->call)) == MUX_MODE_LEGACY;
 	if (spawn(h, &ends, &err_fd, &why) != 0) {
-		free(h);
+		handler_free(h);
 		not_started(w, &why);
 		return;
 	}
 	w->run = h;
 	w->pid = ptree_pid(h->tree);
-	if (connect_pipes(h, &ends, err_fd))
-		return;
-	ptree_leave(h->tree, 0);
-	w->run = NULL;
-	herr_free(h->err);
-	handler_free(h);
-	not_started(w, &why);
+	if (!connect_pipes(h, &ends, err_fd))
+		not_connected(h);
 }
 
 const struct work_ops handler_ops = {

@@ -32,6 +32,7 @@ struct one {
 	uint64_t until;		/* ns: the end of -t; UINT64_MAX = none */
 	struct result r;	/* once it is over */
 	int64_t tries;		/* that have failed */
+	char lost_output[400];	/* why some of the answer is not there */
 	bool over;		/* there is a result */
 	bool waiting;		/* for the next attempt */
 	bool elsewhere;		/* another process makes the call */
@@ -48,6 +49,12 @@ one_finish(struct one *o)
 {
 	struct call *c = o->c;
 
+	/* However well the call went. */
+	if (o->lost_output[0] != '\0') {
+		result_release(&o->r);
+		result_make(&o->r, RESULT_ERROR, MUX_INTERNAL,
+		    o->lost_output);
+	}
 	if (o->no_reader)
 		o->r.code = CMD_PIPE;
 	if (c->signo != 0)
@@ -240,14 +247,13 @@ on_unwritable(const char *name, int err, void *arg)
 		return;
 	snprintf(text, sizeof(text), "write to %.300s: %s", name,
 	    strerror(err));
-	o->no_reader = o->no_reader || err == EPIPE;
-	if (o->inv != NULL) {
+	if (err == EPIPE)
+		o->no_reader = true;
+	else if (o->lost_output[0] == '\0')
+		strlcpy(o->lost_output, text, sizeof(o->lost_output));
+	if (o->inv != NULL)
 		invoke_cancel(o->inv, err == EPIPE ? MUX_CANCELLED :
 		    MUX_INTERNAL, text);
-	} else if (o->over && err != EPIPE) {
-		result_release(&o->r);
-		result_make(&o->r, RESULT_ERROR, MUX_INTERNAL, text);
-	}
 }
 
 static const struct sinks_ops sinks_ops = {
