@@ -31,6 +31,7 @@ struct mux_conn {
 	uint64_t timer_at;		/* what the timer is set to */
 	uint64_t farewell_at;
 	uint8_t *block;			/* room R2, made on first use */
+	size_t block_off, block_len;	/* of it: read, and not fed yet */
 	struct pipe in_pipe, out_pipe;
 	unsigned busy;			/* calls of ours on the stack */
 	unsigned small_reads;		/* reads left to be small */

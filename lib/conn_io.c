@@ -5,6 +5,7 @@
  *
  * Invariant: the in pipe is empty whenever control leaves this file, and the
  * out pipe holds exactly the foreign bytes that the session has committed.
+ * Nothing is read while a block has bytes that the session has not seen.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #define READ_SMALL	(16u * 1024u)	/* while large frames come */
 #define SMALL_READS	64u		/* how long one of them counts */
 #define LARGE		(16u * 1024u)	/* of what is left of a payload */
+#define SLICE		(8u * 1024u)	/* of small frames, fed at once */
 #define TURN_BYTES	(1024u * 1024u)
 #define TURN_STEPS	64u
 
@@ -48,32 +50,60 @@ read_failed(struct mux_conn *c, ssize_t r, int err)
 	return 0;
 }
 
+static bool
+fill_block(struct mux_conn *c)
+{
+	ssize_t r;
+
+	if (c->block == NULL && (c->block = malloc(READ_BLOCK)) == NULL) {
+		mux_session_abort(c->session, MUX_INTERNAL, "out of memory");
+		conn_fail(c, MUX_E_NOMEM);
+		return false;
+	}
+	r = duplex_read(&c->io, c->block, read_size(c));
+	if (r <= 0) {
+		read_failed(c, r, errno);
+		return false;
+	}
+	c->block_off = 0;
+	c->block_len = (size_t)r;
+	return true;
+}
+
+/* Many small frames go in slices: the peer has the answers to the first ones
+ * while we see to the others. */
+static size_t
+slice_size(const struct mux_conn *c)
+{
+	size_t left = c->block_len - c->block_off;
+
+	if (left <= SLICE || mux_session_wants(c->session) >= SLICE)
+		return left;
+	return SLICE;
+}
+
 /* Payload in the copy path.  How much is left of the frame tells whether the
  * next reads had better be small. */
 static ssize_t
 feed(struct mux_conn *c)
 {
 	struct mux_stream *st;
-	ssize_t r;
+	size_t n;
 	int err;
 
-	if (c->block == NULL && (c->block = malloc(READ_BLOCK)) == NULL) {
-		mux_session_abort(c->session, MUX_INTERNAL, "out of memory");
-		conn_fail(c, MUX_E_NOMEM);
+	if (c->block_off == c->block_len && !fill_block(c))
 		return 0;
-	}
-	r = duplex_read(&c->io, c->block, read_size(c));
-	if (r <= 0)
-		return read_failed(c, r, errno);
+	n = slice_size(c);
 	c->one_header = false;
-	err = mux_session_feed(c->session, c->block, (size_t)r,
+	c->block_off += n;
+	err = mux_session_feed(c->session, c->block + c->block_off - n, n,
 	    mux_loop_now(c->loop));
 	if (err < 0)
 		conn_fail(c, err);
 	else if (c->splices && mux_session_wants(c->session) >= LARGE)
 		c->small_reads =
 		    mux_session_foreign(c->session, &st) > 0 ? SMALL_READS : 0;
-	return r;
+	return (ssize_t)n;
 }
 
 /* Payload through the pipe.  take() empties it whatever happens. */
@@ -113,6 +143,8 @@ read_step(struct mux_conn *c)
 
 	if (c->state == CONN_FAREWELL)
 		return discard(c);
+	if (c->block_off < c->block_len)
+		return feed(c);
 	n = c->splices ? mux_session_foreign(c->session, &st) : 0;
 	if (n > 0 && conn_pipe(c, &c->in_pipe) != NULL)
 		return move(c, st, n);
@@ -124,15 +156,19 @@ conn_read(struct mux_conn *c)
 {
 	size_t done = 0;
 	ssize_t r;
-	unsigned i;
+	unsigned i = 0;
 
-	for (i = 0; i < TURN_STEPS && done < TURN_BYTES; i++) {
+	while (i < TURN_STEPS && done < TURN_BYTES) {
 		if (c->in_over || c->freed || c->state == CONN_OVER)
 			return;
 		r = read_step(c);
 		if (r <= 0)
 			return;
 		done += (size_t)r;
+		if (c->block_off < c->block_len)
+			conn_flush(c);
+		else
+			i++;
 	}
 	mux_watch_again(c->in_watch);
 }
