@@ -1,9 +1,9 @@
 /*
  * session.h - the inside of a session, shared by the rooms of floor 1 only:
- * session.c (life, deadlines, errors), session_in.c (bytes to frames),
- * handlers.c (frames to events), call_in.c (those of calls), session_out.c
- * (what is owed to bytes), streams.c and calls.c (the owners' verbs) and
- * legacy.c (S0).
+ * session.c (life, deadlines, errors), admit.c (what the peer opens),
+ * session_in.c (bytes to frames), handlers.c (frames to events), call_in.c
+ * (those of calls), session_out.c (what is owed to bytes), streams.c and
+ * calls.c (the owners' verbs) and legacy.c (S0).
  */
 #ifndef MUX_SESSION_H
 #define MUX_SESSION_H
@@ -163,15 +163,6 @@ void session_fail(struct mux_session *s,
     const char *text);
 void session_explain(struct mux_session *s, uint32_t code,
     const void *text, size_t len);
-void session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
-    uint8_t type, bool end);
-/*
- * What the peer opens with this id, in the table and on the wire.  NULL: it
- * may not, or there is no memory, and then it is refused.  The limits that the
- * peer was told of are kept here and nowhere else.
- */
-struct mux_stream *session_admit(struct mux_session *s, bool call,
-    uint64_t id);
 void session_agree(struct mux_session *s, const struct hello *peer);
 void session_established(struct mux_session *s, enum mux_mode mode);
 void session_call_tap(struct mux_session *s, bool out, const struct frame *f,
@@ -194,6 +185,17 @@ session_ours(const struct mux_session *s, uint64_t id)
 
 /* Largest DATA payload now. */
 uint32_t session_frame_size(const struct mux_session *s);
+
+/* admit.c */
+void session_refuse(struct mux_session *s, uint64_t id, uint32_t code,
+    uint8_t type, bool end);
+/*
+ * What the peer opens with this id, in the table and on the wire.  NULL: it
+ * may not, or there is no memory, and then it is refused.  The limits that the
+ * peer was told of are kept here and nowhere else.
+ */
+struct mux_stream *session_admit(struct mux_session *s, bool call,
+    uint64_t id);
 
 /* session_in.c: what began with other bytes than a frame's. */
 void session_not_a_peer(struct mux_session *s);

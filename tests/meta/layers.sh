@@ -10,7 +10,7 @@ set -u
 # Floor 0: values.  Each knows int.h, bytes.h and its own header.
 floor0="ring credit table timers rtt text pace rest chars"
 # Floor 1: the protocol.  Each may include the headers to its left.
-floor1="code frame ext stream call session session_in session_out \
+floor1="code frame ext stream call session session_in session_out admit \
 handlers legacy streams call_ext call_in call_out calls"
 
 public="mux.h mux_io.h"
