@@ -179,3 +179,17 @@ victim_batch() {	# NAME
 	    writev:EIO writev:ENOSPC
 	works_still
 }
+
+@test "kill -9 of the server: a handler finds the end of its pipes" {
+	# shellcheck disable=SC2016
+	serve -m reads='echo $$ >reads.pid; cat >/dev/null; echo $? >end' \
+	    -m writes='echo $$ >writes.pid; exec yes'
+	spawn r muxctl call -a unix:up.sock reads -
+	spawn w muxctl call -a unix:up.sock writes -o /dev/null
+	await test -s reads.pid
+	await test -s writes.pid
+	kill -KILL "$(cat serve.pid)"
+	gone "$(cat reads.pid)"
+	gone "$(cat writes.pid)"
+	[ "$(cat end)" = 0 ]
+}
