@@ -39,8 +39,10 @@ echo_free(struct work *w)
 
 	if (e == NULL)
 		return;
-	if (e->buf != e->in)
+	if (e->buf != e->in) {
 		free(e->buf);
+		w->all->held -= e->cap;
+	}
 	w->run = NULL;
 }
 
@@ -65,13 +67,15 @@ echo_new(struct work *w)
 }
 
 static bool
-echo_grow(struct echo *e, size_t cap)
+echo_grow(struct work *w, struct echo *e, size_t cap)
 {
-	char *old = e->buf == e->in ? NULL : e->buf;
-	char *bigger = realloc(old, cap);
+	char *old = e->buf == e->in ? NULL : e->buf, *bigger;
+	size_t more = cap - (old != NULL ? e->cap : 0);
 
-	if (bigger == NULL)
+	if (w->all->held + more > HELD_MAX ||
+	    (bigger = realloc(old, cap)) == NULL)
 		return false;
+	w->all->held += more;
 	if (old == NULL)
 		memcpy(bigger, e->in, e->len);
 	e->buf = bigger;
@@ -80,7 +84,7 @@ echo_grow(struct echo *e, size_t cap)
 }
 
 static bool
-echo_append(struct echo *e, const void *p, size_t n)
+echo_append(struct work *w, struct echo *e, const void *p, size_t n)
 {
 	size_t have = e->len - e->off, cap = e->cap;
 
@@ -91,7 +95,7 @@ echo_append(struct echo *e, const void *p, size_t n)
 	}
 	if (e->len + n > cap) {
 		cap = e->len + n > 2 * cap ? e->len + n : 2 * cap;
-		if (!echo_grow(e, cap))
+		if (!echo_grow(w, e, cap))
 			return false;
 	}
 	memcpy(e->buf + e->len, p, n);
@@ -106,8 +110,8 @@ echo_data(struct work *w, const void *p, size_t n)
 
 	if (e == NULL)
 		e = echo_new(w);
-	if (!echo_append(e, p, n)) {
-		work_fail(w, MUX_REFUSED, "out of memory", NULL);
+	if (!echo_append(w, e, p, n)) {
+		work_fail(w, MUX_BUSY, "too much waits here", NULL);
 		echo_over(w);
 	} else if (e->streams) {
 		work_ready(w);

@@ -75,6 +75,8 @@ struct work_peer *work_peer_new(uint64_t conn, const char *who,
     const char *addr);
 void work_peer_unref(struct work_peer *);
 
+/* What waits inside serve, at most: plain S0 peers know no credit. */
+#define HELD_MAX	(256u * 1024u * 1024u)
 #define WORK_ROOM	256u
 
 struct work {
@@ -131,7 +133,7 @@ struct dispatch {
 	size_t n_running, n_queued, n_spare;
 	size_t n_slots;			/* running, and under --jobs */
 	size_t n_queued_slots;		/* queued, and under --jobs */
-	size_t held;			/* bytes, of all that wait */
+	size_t held;			/* bytes that wait, of all works */
 	uint64_t n_calls, n_failed, n_refused;	/* ever */
 	uint64_t serial;
 	struct mux_task *task;

@@ -332,7 +332,9 @@ start_rooms(struct serve *s)
 static void
 warn_useless(const struct serve *s)
 {
-	if (!targets_any(s->targets) && !methods_any(s->calls.methods))
+	/* A built-in one is named for a reason. */
+	if (!targets_any(s->targets) && !methods_any(s->calls.methods) &&
+	    s->opts.default_method == NULL)
 		say(SAY_WARN, "no methods and no targets: nothing to do "
 		    "(see -m, -T)");
 }

@@ -17,8 +17,6 @@
 #include "out.h"
 #include "work.h"
 
-/* Plain S0 peers know no credit. */
-#define HELD_MAX	(256u * 1024u * 1024u)
 #define SPARES		256u
 
 static struct say_gate call_gate = SAY_GATE(200, 10);

@@ -663,6 +663,9 @@ as_nobody() {	# VERB OPTION...
 	run muxctl serve --allow-target 'tcp:127.0.0.1:*' -- true
 	said 0 ""
 	[ "$output" = "" ]
+	run muxctl serve --default-method mux.echo -- true
+	said 0 ""
+	[ "$output" = "" ]
 }
 
 @test "--keepalive: a peer that is frozen is noticed" {

@@ -59,6 +59,25 @@ echo(void)
 	is_u64(good, 2000, "2000 at once");
 	ok(w.d.n_spare > 0 && w.d.n_spare < 2000,
 	    "memory is kept for the next ones, but not of all");
+	is_u64(w.d.held, 0, "nothing is counted as waiting any more");
+	world_end();
+}
+
+/* What plain S0 clients, who know no credit, may have waiting in all. */
+static void
+echo_bound(void)
+{
+	static char bytes[5000];
+
+	world_begin();
+	w.d.held = HELD_MAX - 1000;
+	is_u64(said("mux.echo", bytes, 100)->code, MUX_OK, "a small one");
+	is_u64(said("mux.echo", bytes, sizeof(bytes))->code, MUX_BUSY,
+	    "no room for a larger one");
+	is_u64(w.d.held, HELD_MAX - 1000, "and it takes none");
+	w.d.held = 0;
+	is_u64(said("mux.echo", bytes, sizeof(bytes))->code, MUX_OK,
+	    "there is room again");
 	world_end();
 }
 
@@ -153,6 +172,7 @@ main(void)
 {
 	dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 	echo();
+	echo_bound();
 	echo_unread();
 	listed();
 	admin();
