@@ -174,6 +174,9 @@ int work_reply(struct work *, const struct mux_answer *);
 int work_amend(struct work *, const struct mux_answer *);
 int work_fail(struct work *, uint32_t code, const char *text,
     const struct mux_answer *);
+/* In stop(), of what had been begun: who is told MUX_UNAVAILABLE tries it
+ * again elsewhere, so that is MUX_INDETERMINATE. */
+int work_stopped(struct work *, uint32_t code);
 /* Is there anybody who would see an answer? */
 bool work_wanted(const struct work *);
 /* Nothing is left of the work: the slot is free, w is gone after the

@@ -328,7 +328,7 @@ handler_stop(struct work *w, uint32_t code)
 	struct handler *h = w->run;
 
 	if (code != MUX_OK) {
-		work_fail(w, code, NULL, NULL);
+		work_stopped(w, code);
 		herr_cut(h->err);
 	}
 	end(h);

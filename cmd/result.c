@@ -138,7 +138,9 @@ from_error(struct result *r, const struct mux_answer *a)
 	r->error = kind != RESULT_SPAWN ? sentence(a->code, a->text) :
 	    asprintf(&text, "cannot be started: %s", a->text != NULL ?
 	    a->text : "") < 0 ? NULL : text;
-	r->not_started = a->not_started || a->code == MUX_UNAVAILABLE;
+	/* An ERROR 8 says so; a carrier that went away with 8 does not. */
+	r->not_started = a->not_started ||
+	    (a->code == MUX_UNAVAILABLE && a->by_peer);
 }
 
 void

@@ -454,3 +454,12 @@ work_fail(struct work *w, uint32_t code, const char *text,
 	let_go(w);
 	return 0;
 }
+
+int
+work_stopped(struct work *w, uint32_t code)
+{
+	if (code != MUX_UNAVAILABLE)
+		return work_fail(w, code, NULL, NULL);
+	return work_fail(w, MUX_INDETERMINATE, "the server ended before it "
+	    "was done", NULL);
+}

@@ -287,7 +287,7 @@ cut_off(struct wcall *c, uint32_t code)
 	worker_put_again(wk);
 	watch_stuck(wk);
 	w->blocked = "the worker has not answered yet";
-	work_fail(w, code, NULL, NULL);
+	work_stopped(w, code);
 	/* The slot is taken for as long as the worker is; but serve does not
 	 * wait for it at its end. */
 	if (code != MUX_UNAVAILABLE)

@@ -284,6 +284,28 @@ call_cancelled(struct mux_call *c, uint32_t code)
 		    mux_code_name(c->cancel_code));
 }
 
+/* Whoever works on it may still answer.  true: it was not answered. */
+bool
+call_drained(struct mux_stream *st)
+{
+	struct mux_session *s = st->session;
+	struct mux_call *c;
+	bool left;
+
+	if (st->kind != KIND_CALLEE)
+		return false;
+	c = call_of(st);
+	s->depth++;	/* keeps it until the callback is over */
+	if (c->cancel_code == 0 && !c->given && st->attached &&
+	    c->ops != NULL && c->ops->cancel != NULL) {
+		c->cancel_code = MUX_UNAVAILABLE;
+		c->ops->cancel(c, MUX_UNAVAILABLE, c->arg);
+	}
+	left = !st->dead && (st->send != SEND_DONE || st->recv != RECV_DONE);
+	s->depth--;
+	return left;
+}
+
 void
 call_deadline(struct mux_call *c, uint64_t after)
 {

@@ -642,7 +642,7 @@ on_pong(struct mux_session *s, const struct frame *f, const uint8_t *p)
 
 /* Streams of ours above the peer's last id were never started. */
 static bool
-not_started(const struct mux_stream *st)
+not_started(struct mux_stream *st)
 {
 	return !st->by_peer &&
 	    (!st->named || st->id > st->session->peer_last);

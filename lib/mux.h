@@ -262,7 +262,8 @@ int mux_session_tick(struct mux_session *, uint64_t now);
 /*
  * Stop opening, tell the peer, and be done (MUX_E_DONE from pull or tick)
  * when the last stream is gone; after `grace` ns those that are left are
- * reset with MUX_UNAVAILABLE.
+ * reset with MUX_UNAVAILABLE, and calls of the peer that cancel() does not
+ * answer are answered with MUX_INDETERMINATE.
  */
 void mux_session_drain(struct mux_session *, uint64_t grace, uint64_t now);
 
@@ -501,9 +502,11 @@ struct mux_call_ops {
 	/* Callee: the request is whole. */
 	void (*eof)(struct mux_call *, void *arg);
 	/*
-	 * Callee: nobody waits any more (MUX_CANCELLED), or the deadline has
-	 * passed.  It must be answered all the same.  Where this is NULL the
-	 * library answers with that code, and calls done().
+	 * Callee: nobody waits any more (MUX_CANCELLED), the deadline has
+	 * passed, or the grace of a drain (MUX_UNAVAILABLE, which as an answer
+	 * says that nothing was begun; MUX_INDETERMINATE is given when this
+	 * returns).  It must be answered all the same.  Where this is NULL
+	 * the library answers with that code, and calls done().
 	 */
 	void (*cancel)(struct mux_call *, uint32_t code, void *arg);
 	/*

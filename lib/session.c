@@ -158,7 +158,7 @@ bury_all(struct mux_session *s)
  * step to the next: who was visited goes to the tail of the list.
  */
 void
-session_fail(struct mux_session *s, bool (*which)(const struct mux_stream *),
+session_fail(struct mux_session *s, bool (*which)(struct mux_stream *),
     uint8_t owed, uint32_t code, const char *text)
 {
 	struct mux_stream *st;
@@ -571,6 +571,9 @@ tick_drain(struct mux_session *s)
 		session_fatal(s, MUX_E_DONE, 0, "drained before HELLO");
 		return;
 	}
+	/* 8 says of a call that it was not started: only its owner knows */
+	session_fail(s, call_drained, OWE_ERROR, MUX_INDETERMINATE,
+	    "drained while it was under way");
 	session_fail(s, NULL, OWE_RESET, MUX_UNAVAILABLE, "drained");
 	/* nor does anybody wait for answers to calls that were given up */
 	for (struct mux_stream *st = TAILQ_FIRST(&s->all), *next; st != NULL;

@@ -159,7 +159,7 @@ void session_violation(struct mux_session *s, uint32_t code,
 void session_glitch(struct mux_session *s);
 /* Fails the streams that have not ended and that `which` names (NULL: all). */
 void session_fail(struct mux_session *s,
-    bool (*which)(const struct mux_stream *), uint8_t owed, uint32_t code,
+    bool (*which)(struct mux_stream *), uint8_t owed, uint32_t code,
     const char *text);
 void session_explain(struct mux_session *s, uint32_t code,
     const void *text, size_t len);
@@ -314,6 +314,7 @@ void call_error(struct mux_call *c, uint32_t code, const char *text,
     struct rd ext);
 /* The callee's. */
 void call_cancelled(struct mux_call *c, uint32_t code);
+bool call_drained(struct mux_stream *st);
 void call_deadline(struct mux_call *c, uint64_t after);
 /* The time is known again. */
 void calls_timed(struct mux_session *s);

@@ -264,6 +264,27 @@ the_end(void)
 	call_free(&r);
 }
 
+static void
+drained(void)
+{
+	struct raw r;
+	struct wire w;
+	struct deal *d;
+
+	raw_begin(&r, false);
+	call_in(&r, 0, 1, "m", "", 0);
+	d = calls.deals;
+	mux_session_drain(r.s, SEC, r.now);
+	raw_skip(&r);
+	raw_tick(&r, SEC);
+	ok(d->n_cancel == 1 && d->cancel == MUX_UNAVAILABLE &&
+	    d->n_done == 1, "the grace is over: its owner is asked first");
+	ok(raw_find(&r, ERROR, &w) && w.id == 1 && w.len >= 4 &&
+	    get_n(w.p, 4) == MUX_INDETERMINATE,
+	    "and 14 says that it may have been begun");
+	call_free(&r);
+}
+
 /* ---- callbacks that do anything ---- */
 
 static unsigned at, stop_at;
@@ -493,6 +514,7 @@ main(void)
 	callee_is_cancelled();
 	releasing();
 	the_end();
+	drained();
 	callbacks();
 	methods();
 	return tap_done();

@@ -170,6 +170,10 @@ test_not_started(void)
 	result_from(&r, &a);
 	ok(r.not_started, "8 says that nothing was begun");
 	result_release(&r);
+	a.by_peer = false;
+	result_from(&r, &a);
+	ok(!r.not_started, "but only if the server says it");
+	result_release(&r);
 }
 
 static void
