@@ -207,7 +207,7 @@ judge(struct dispatch *d, const struct method *me, const char **text)
 	}
 	if (may_run(d, me) || may_wait(d, me))
 		return MUX_OK;
-	*text = "busy: all slots and places in the queue are taken";
+	*text = "all slots and places in the queue are taken";
 	return MUX_BUSY;
 }
 

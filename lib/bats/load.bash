@@ -98,7 +98,8 @@ assert_call() {
 	if [ "$status" -ne "$want" ] ||
 	    { [ -n "$check" ] && [ "$output" != "$text" ]; }; then
 		echo "call $*"
-		echo "  status $status, expected $want"
+		[ "$status" -eq "$want" ] ||
+			echo "  status $status, expected $want"
 		[ -z "$check" ] || echo "  expected output: $text"
 		echo "  output: $output"
 		[ -z "$stderr" ] || echo "  stderr: $stderr"
