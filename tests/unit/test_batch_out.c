@@ -169,7 +169,7 @@ put_all(struct batch_out *o, const struct batch_id *id, const char *p,
 static void
 test_data(void)
 {
-	static char in[BIG], out[2 * BIG];
+	static char in[BIG], out[4 * BIG];
 	static const size_t pieces[] = { BIG, 1000, 65536 };
 	unsigned lines, b64;
 	struct batch_out o;

@@ -302,7 +302,7 @@ gone(void)
 	raw_skip(&r);
 	mux_session_drain(r.s, SEC, r.now);
 	raw_tick(&r, 2 * SEC);
-	raw_says(&r, ERROR, 1, MUX_UNAVAILABLE, "nor beyond our own drain");
+	raw_says(&r, ERROR, 1, MUX_INDETERMINATE, "nor beyond our own drain");
 	call_free(&r);
 }
 
