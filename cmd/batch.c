@@ -226,7 +226,9 @@ err_moved(struct batch_sink *s, int err, void *arg)
 	struct batch *b = arg;
 	struct job *j;
 
-	(void)err;
+	/* As with any program: messages that nobody reads are no reason. */
+	if (err != 0 && err != EPIPE)
+		out_moved(s, err, b);
 	b->active = now_of(b);
 	if (batch_sink_waiting(s) <= BATCH_BACKLOG / 2)
 		TAILQ_FOREACH(j, &b->all, next)
@@ -533,7 +535,8 @@ open_sinks(struct batch *b)
 	if ((r = open_err_file(b)) != 0 ||
 	    (r = open_sink(b, &b->to_out, "standard output", STDOUT_FILENO,
 	    out_moved)) != 0 ||
-	    (r = open_sink(b, &b->to_err, "standard error", b->err_fd,
+	    (r = open_sink(b, &b->to_err, b->err_fd == STDERR_FILENO ?
+	    "standard error" : b->c->opts.stderr_file, b->err_fd,
 	    err_moved)) != 0)
 		return r;
 	return fd < 0 ? 0 : open_sink(b, &b->to_status, "--status-fd",

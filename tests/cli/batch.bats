@@ -553,6 +553,55 @@ steady() {	# PID
 	said 125 "write to standard output: No space left"
 }
 
+# Few results are written all at once, and there is no write behind that.
+@test "the last write that fails is an error, too" {
+	serve
+	local how
+	seq 10 >in
+	for how in '' --json --ordered; do
+		run bash -c "'$MUXCTL' call --batch=in $how mux.echo >/dev/full"
+		said 125 "write to standard output: No space left"
+	done
+	run bash -c "'$MUXCTL' call --batch=in mux.echo >&-"
+	said 125 "write to standard output: Bad file descriptor"
+	run bash -c "'$MUXCTL' call --batch=in mux.echo 1</dev/null"
+	said 125 "write to standard output: Bad file descriptor"
+}
+
+# Its disk is full behind the first 1024 bytes, but not before they are there.
+@test "so is a later one, when the input ends with it" {
+	serve
+	mkfifo in
+	(
+		ulimit -f 1
+		trap '' XFSZ
+		exec "$MUXCTL" call --batch=in mux.echo >got 2>said
+	) 3>&- &
+	PIDS+=($!)
+	exec {IN}>in
+	printf '%01000d\n' 1 >&"$IN"
+	await [ -s got ]
+	echo second-result-of-20-bytes >&"$IN"
+	exec {IN}>&-
+	exits 125 "$!"
+	says said 'write to standard output: File too large'
+}
+
+@test "what else cannot be written: --status-fd, standard error" {
+	serve -m 'err=echo x >&2'
+	seq 10 >in
+	run bash -c "'$MUXCTL' call --batch=in --status-fd 5 mux.echo \
+	    5>/dev/full"
+	said 125 "write to --status-fd: No space left"
+	run muxctl call --batch=in --stderr=file:/dev/full err
+	said 125 "write to /dev/full: No space left"
+	run bash -c "'$MUXCTL' call --batch=in err 2>/dev/full"
+	[ "$status" -eq 125 ]
+	# Messages that nobody reads are no reason.
+	run bash -c "'$MUXCTL' call --batch=in err 2> >(:)"
+	[ "$status" -eq 0 ]
+}
+
 # ---- with serve ----
 
 @test "each has its own exit status, standard error and arguments" {
