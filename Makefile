@@ -77,11 +77,14 @@ check: all tests
 check-core: $(UNIT) $(SIM) $(FUZZ)
 	$(Q)$(call prove,$^)
 
-# Warnings of two compilers, sanitizers, then everything.
+# Warnings of two compilers, sanitizers, then everything, on all cores.
+ci: J := $(shell nproc)
 ci:
-	$(Q)$(MAKE) B=build-clang CC=clang WERROR=1 all tests
-	$(Q)$(MAKE) B=build-san SAN=1 WERROR=1 all tests check-core
-	$(Q)$(MAKE) B=build WERROR=1 check
+	$(Q)$(MAKE) -j$(J) B=build-clang CC=clang WERROR=1 all tests
+	$(Q)$(MAKE) -j$(J) B=build-san SAN=1 WERROR=1 all tests
+	$(Q)$(MAKE) B=build-san SAN=1 PROVEFLAGS=-j$(J) check-core
+	$(Q)$(MAKE) -j$(J) B=build WERROR=1 all tests
+	$(Q)$(MAKE) B=build WERROR=1 PROVEFLAGS=-j$(J) check
 
 bench: all $(LOAD)
 	$(Q)$(TESTENV) bash tests/bench/run.sh
