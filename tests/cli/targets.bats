@@ -172,9 +172,10 @@ refused() {	# WORD...
 
 @test "--deny-target wins, over rules, names and order" {
 	target reply
+	# Where localhost is ::1 as well, that has to be denied, too.
 	for order in "--deny-target tcp:127.0.0.0/8:* --allow-target tcp:*:*" \
 	    "--allow-target tcp:*:* --deny-target tcp:127.0.0.0/8:*"; do
-		serve $order -T t=tcp:127.0.0.1:"$PORT" \
+		serve $order --deny-target "tcp:[::1]:*" -T t=tcp:127.0.0.1:"$PORT" \
 		    -T h=tcp:localhost:"$PORT"
 		for word in "tcp:127.0.0.1:$PORT" "tcp:localhost:$PORT" t h; do
 			ask "$word"
