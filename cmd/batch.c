@@ -75,11 +75,25 @@ has_room(const struct batch *b)
 
 /* ---- input ---- */
 
+/* With a METHOD it takes --batch-format to have it read as one. */
+static void
+check_first(struct batch *b, const struct batch_item *item)
+{
+	if (item->line == 1 && item->error == NULL &&
+	    b->c->opts.batch_format == BATCH_AUTO &&
+	    b->c->opts.method != NULL &&
+	    batch_in_is_request(b->in, item->body))
+		say(SAY_WARN, "line 1 looks like a request, but with a METHOD "
+		    "each line is a body as it stands (try "
+		    "--batch-format=ndjson; =lines: this is meant)");
+}
+
 static void
 take_item(struct batch *b, const struct batch_item *item)
 {
 	struct job *j = job_new(b, item);
 
+	check_first(b, item);
 	if (j == NULL)
 		batch_break(b, say_exit(CMD_USAGE, "out of memory"));
 	else if (item->error != NULL)

@@ -285,3 +285,15 @@ batch_in_next(struct batch_in *b, const char **p, size_t *n, bool eof,
 	}
 	return r;
 }
+
+bool
+batch_in_is_request(struct batch_in *b, struct mux_bytes line)
+{
+	const char *first = skip_blanks(line);
+	struct batch_item item = { 0 };
+
+	b->args.n = b->args.bytes = 0;
+	return first != NULL && *first == '{' && batch_json_read(b->json,
+	    &b->args, line.p, line.len, &item) == 0 && item.error == NULL &&
+	    (item.method.p != NULL || item.body.p != NULL || b->args.n > 0);
+}

@@ -281,6 +281,22 @@ end_file(struct job *j)
 	result_make(&j->r, RESULT_ERROR, MUX_INTERNAL, j->file_why);
 }
 
+static const char *
+method_of(const struct job *j)
+{
+	return j->method != NULL ? j->method : j->b->c->opts.method;
+}
+
+/* What the server says of it need not say which; each line may be another. */
+static char *
+no_method(const struct job *j)
+{
+	char *text;
+
+	return asprintf(&text, "no such method: %s", method_of(j)) < 0 ?
+	    NULL : text;
+}
+
 static void
 keep_result(struct job *j, const struct result *r)
 {
@@ -292,7 +308,10 @@ keep_result(struct job *j, const struct result *r)
 	    mux_loop_now(b->c->loop) - j->sent >= b->c->com.timeout)
 		error = "no end within -t (-t 0: no limit)";
 	j->r = *r;
-	j->r.error = error != NULL ? strdup(error) : NULL;
+	if (r->kind == RESULT_NOMETHOD && method_of(j) != NULL)
+		j->r.error = no_method(j);
+	else
+		j->r.error = error != NULL ? strdup(error) : NULL;
 }
 
 static void
@@ -514,8 +533,7 @@ static bool
 put_result(struct job *j)
 {
 	struct batch *b = j->b;
-	const char *method = j->method != NULL ? j->method : b->c->opts.method;
-	struct result_json more = { .method = method };
+	struct result_json more = { .method = method_of(j) };
 	char note[64];
 
 	if (j->err_lost > 0) {

@@ -207,7 +207,7 @@ chunk(const char *p, size_t n)
 	size_t k = n < CHUNK ? n : CHUNK, whole = utf8_whole(p, k);
 
 	/* Better no character is torn than one that was whole. */
-	return whole > 0 && utf8_valid(p, whole) ? whole : k;
+	return whole > 0 && jout_is_text(p, whole) ? whole : k;
 }
 
 bool

@@ -68,6 +68,13 @@ jout_mem(struct jout *j, const char *key, const void *p, size_t n)
 	fputc('"', j->f);
 }
 
+/* Shells drop a NUL, and so do programs that keep strings as C does. */
+bool
+jout_is_text(const void *p, size_t n)
+{
+	return memchr(p, '\0', n) == NULL && utf8_valid(p, n);
+}
+
 void
 jout_bytes(struct jout *j, const char *key, const void *p, size_t n)
 {
@@ -75,7 +82,7 @@ jout_bytes(struct jout *j, const char *key, const void *p, size_t n)
 	char text[B64_LEN(3 * 256)];
 	size_t k;
 
-	if (utf8_valid(p, n)) {
+	if (jout_is_text(p, n)) {
 		jout_mem(j, key, p, n);
 		return;
 	}

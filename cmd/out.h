@@ -107,7 +107,9 @@ struct jout {
 void jout_begin(struct jout *, FILE *);
 void jout_str(struct jout *, const char *key, const char *val);
 void jout_mem(struct jout *, const char *key, const void *p, size_t n);
-/* Bytes that need not be text: what is not UTF-8 is KEY_b64 instead. */
+/* Bytes that need not be text: what is not UTF-8, or has a NUL, is KEY_b64
+ * instead. */
+bool jout_is_text(const void *p, size_t n);
 void jout_bytes(struct jout *, const char *key, const void *p, size_t n);
 /* A JSON value that is ASCII on one line. */
 void jout_raw(struct jout *, const char *key, const char *json);

@@ -55,8 +55,9 @@ const char *result_kind_name(enum result_kind);
  * Keys in their fixed order: v,id,method,kind,code,signal,error,
  * body|body_b64,stderr,queued_ns,total_ns,user_ns,sys_ns,maxrss.  `id` is a
  * JSON value as text ("7", "\"a\""), or NULL; body and stderr NULL = leave
- * out.  A body that is not UTF-8 comes as body_b64.  Between jout_begin() and
- * jout_end(); queued_ns and total_ns are left out where nothing was sent.
+ * out.  A body that is not UTF-8, or has a NUL, comes as body_b64.  Between
+ * jout_begin() and jout_end(); queued_ns and total_ns are left out where
+ * nothing was sent.
  */
 struct result_json {
 	const char *id;

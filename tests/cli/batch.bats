@@ -102,7 +102,7 @@ seen() {	# N PATTERN: so often
 	local why='a backslash without t, n, r, \\ or xHH behind it'
 	in_order $'1\t125\terror\tline 1: '"$why" \
 	    $'2\t125\terror\tline 2: no method' \
-	    $'3\t127\tnomethod\tunknown method: {}'
+	    $'3\t127\tnomethod\tno such method: {}'
 }
 
 @test "ndjson: ids of any kind come back as they were written" {
@@ -137,8 +137,27 @@ null
 	printf '%s\n' '{"method":"echo","body":"\u00e9\u0000\n"}' \
 	    '{"method":"echo","body_b64":"/wA="}' '{"args":["z"]}' |
 	    batch 0 --json --ordered --batch-format=ndjson show a
-	objects '.[0].body == "é\u0000\n" and .[1].body_b64 == "/wA="'
+	objects '.[0].body_b64 == "w6kACg==" and .[1].body_b64 == "/wA="'
 	objects '.[2].body | fromjson | .args == ["a","z"]'
+}
+
+@test "requests that are taken for bodies are warned of, bodies are not" {
+	serve
+	local hint='line 1 looks like a request' line
+	printf '{"id":1,"body":"x"}\n{"body":"y"}\n' | batch 0 mux.echo
+	[ "$(grep -c "$hint.*--batch-format=ndjson" said)" -eq 1 ]
+	[ "$(sed -n 2p got | cut -f 4)" = '{"body":"y"}' ]
+	printf '{"id":1,"body":"x"}\n' | batch 0 --batch-format=lines mux.echo
+	[ ! -s said ]
+	printf '{"id":1,"body":"x"}\n' |
+	    batch 0 --batch-format=ndjson mux.echo
+	got $'1\t0\texit\tx'
+	[ ! -s said ]
+	for line in '{"id":1}' '{"body":"x","more":1}' '{"body":1}' '"body"' \
+	    '{}' '' '[]' '{"body":"x"'; do
+		printf '%s\n{"body":"x"}\n' "$line" | batch 0 mux.echo
+		[ ! -s said ]
+	done
 }
 
 @test "ndjson: what is wrong in the middle has its line, the others go on" {
@@ -211,7 +230,7 @@ null
 	END
 	batch 123 --ordered <in
 	in_order $'1\t7\texit\tout\\n' $'2\t255\texit\tout\\n' \
-	    $'3\t137\tsignal\t' $'4\t127\tnomethod\tunknown method: nope' \
+	    $'3\t137\tsignal\t' $'4\t127\tnomethod\tno such method: nope' \
 	    $'5\t1\terror\terror 500: Int\\x1b' \
 	    "$(sed -n 6p got)" "$(sed -n 7p got)" \
 	    $'8\t0\texit\tplain\\n' $'9\t0\texit\t'
@@ -276,7 +295,8 @@ bigs() {
 }
 
 @test "standard error merged into long bodies: both windows are given back" {
-	serve -m both='head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero'
+	serve -m both='xs() { head -c 3000000 /dev/zero | tr "\0" x; }
+	    xs >&2; xs'
 	printf 'a\nb\n' | batch 0 --json --stderr=merge both
 	objects '[.[] | select(.event) | {id, n: (.body | length)}] |
 	    group_by(.id) | map([.[].n] | add) == [6000000, 6000000]'
@@ -617,6 +637,34 @@ steady() {	# PID
 	printf 'die\ngone\n' | batch 123 --ordered
 	[ "$(cut -f 1-3 got | tr '\t\n' '  ')" = \
 	    "1 137 signal 2 126 spawn " ]
+}
+
+@test "what a method said before a signal is shown as before an exit" {
+	serve -m 'half=printf "one\ntwo"; kill -TERM $$' -m 'mute=kill -TERM $$'
+	printf 'half\nmute\n' | batch 123 --ordered
+	in_order $'1\t143\tsignal\tone\\ntwo' $'2\t143\tsignal\t'
+	printf 'half\nmute\n' | batch 123 --ordered --json
+	objects '[.[].body] == ["one\ntwo", ""]'
+	objects 'all(.[]; .error == "killed by signal 15")'
+}
+
+@test "a method that is not there is named" {
+	serve
+	printf 'not.there\n\\x1b\n' | batch 123 --ordered
+	in_order $'1\t127\tnomethod\tno such method: not.there' \
+	    $'2\t127\tnomethod\tno such method: \\x1b'
+	echo x | batch 123 --json nope
+	objects '.[0].error == "no such method: nope"'
+}
+
+@test "--json: what is no text, or has a NUL in it, is base64" {
+	serve
+	printf '{"method":"mux.echo","body_b64":"%s"}\n' YQBi Gwp/ /w== '' |
+	    batch 0 --json --ordered
+	objects '[.[] | .body_b64 // [.body]] ==
+	    ["YQBi", ["\u001b\n\u007f"], "/w==", [""]]'
+	[ "$("$MUXCTL" call --json mux.echo -d @<(printf 'a\0b') |
+	    jq -r .body_b64 | base64 -d | od -An -tx1)" = " 61 00 62" ]
 }
 
 @test "100 MB do not hold up small answers" {

@@ -196,6 +196,15 @@ test_data(void)
 		    "base64 without a gap, by %zu", pieces[i]);
 		buf_drop(&o.buf, o.buf.len);
 	}
+	/* Text, but for a NUL, and a character that a piece would tear. */
+	memset(in, 'x', BIG);
+	in[0] = '\0';
+	memcpy(in + 49151, "\xc3\xa9", 2);
+	put_all(&o, &id, in, BIG, BIG);
+	values(&o.buf, out, &lines, &b64);
+	ok(lines == 5 && b64 == 2 && memchr(out, '=', 131072) == NULL,
+	    "a NUL makes base64 of its piece, of whole triples");
+	buf_drop(&o.buf, o.buf.len);
 	/* Characters of two bytes, at odd places. */
 	memset(in, 'x', 1);
 	for (i = 1; i + 1 < BIG; i += 2)

@@ -240,6 +240,19 @@ test_json_bytes(void)
 	is_str(got, "{\"v\":1,\"id\":[1,\"a\"],\"body_b64\":\"Y2Fm6Q==\"}\n",
 	    "bytes as base64");
 	free(got);
+	got = one_value("a\0b", 3);
+	is_str(got, "{\"v\":1,\"id\":[1,\"a\"],\"body_b64\":\"YQBi\"}\n",
+	    "and so is what shells would lose a NUL of");
+	free(got);
+	got = one_value("\1\x1b\x7f", 3);
+	is_str(got, "{\"v\":1,\"id\":[1,\"a\"],"
+	    "\"body\":\"\\u0001\\u001b\\u007f\"}\n",
+	    "other controls are text");
+	free(got);
+	got = one_value("", 0);
+	is_str(got, "{\"v\":1,\"id\":[1,\"a\"],\"body\":\"\"}\n",
+	    "so is nothing");
+	free(got);
 	memset(big, 0xff, sizeof(big));
 	got = one_value(big, sizeof(big));
 	ok(got != NULL && strlen(got) == 1336 + 35 &&
