@@ -641,6 +641,7 @@ batch_release(struct call *c)
 	while ((j = TAILQ_FIRST(&b->all)) != NULL)
 		job_free(j);
 	batch_in_free(b->in);
+	batch_file_forget(b->taken);
 	batch_out_release(&b->out);
 	batch_out_release(&b->status);
 	buf_release(&b->err);

@@ -86,6 +86,7 @@ struct batch {
 	size_t charge, kept;		/* bytes: of requests, of results */
 	size_t parallel;
 	struct mux_bytes *args;		/* room for those of one request */
+	void *taken;			/* ids that have a file */
 	struct batch_out out, status;
 	struct buf err;
 	bool err_lines;			/* as lines, not in the object */

@@ -1,12 +1,14 @@
 /*
  * batch_file.c - names and writes the files of -o in a batch.  They are
  * written at once: files do not keep one waiting.  Invariant: an id is one
- * part of a path, or there is no file.
+ * part of a path, or there is no file; and what is claimed is so once.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,6 +60,61 @@ make_path(char *to, size_t size, const char *p, const struct mux_bytes *id)
 	return true;
 }
 
+/* NULL, or why there can be no such file. */
+static const char *
+name_file(char path[PATH_MAX], const char *pattern,
+    const struct mux_bytes *name)
+{
+	if (!id_ok(name))
+		return "-o: the id is no name of a file";
+	if (!make_path(path, PATH_MAX, pattern, name))
+		return "-o: File name too long";
+	return NULL;
+}
+
+/* ---- names that are taken ---- */
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static int
+take_name(void **taken, const struct mux_bytes *name, const char **why)
+{
+	char *mine = strndup(name->p, name->len), **its;
+
+	its = mine != NULL ? tsearch(mine, taken, compare) : NULL;
+	if (its != NULL && *its == mine)
+		return 0;
+	free(mine);
+	if (its == NULL)
+		return MUX_E_NOMEM;
+	*why = "-o: the id was there before; its file is made once";
+	return 0;
+}
+
+int
+batch_file_claim(void **taken, const char *pattern,
+    const struct batch_id *id, const char **why)
+{
+	struct mux_bytes name = batch_id_label(id);
+	char path[PATH_MAX];
+
+	*why = name_file(path, pattern, &name);
+	return *why != NULL || taken == NULL ? 0 :
+	    take_name(taken, &name, why);
+}
+
+void
+batch_file_forget(void *taken)
+{
+	tdestroy(taken, free);
+}
+
+/* ---- files ---- */
+
 /* A pipe without a reader would keep us waiting for one. */
 static int
 open_now(const char *path)
@@ -76,14 +133,11 @@ batch_file_open(const char *pattern, const struct batch_id *id, char *why,
 {
 	struct mux_bytes name = batch_id_label(id);
 	char path[PATH_MAX];
+	const char *bad = name_file(path, pattern, &name);
 	int fd;
 
-	if (!id_ok(&name)) {
-		snprintf(why, size, "-o: the id is no name of a file");
-		return -1;
-	}
-	if (!make_path(path, sizeof(path), pattern, &name)) {
-		snprintf(why, size, "-o: %s", strerror(ENAMETOOLONG));
+	if (bad != NULL) {
+		snprintf(why, size, "%s", bad);
 		return -1;
 	}
 	if ((fd = open_now(path)) < 0)

@@ -287,6 +287,12 @@ batch_in_next(struct batch_in *b, const char **p, size_t *n, bool eof,
 }
 
 bool
+batch_in_gives_ids(const struct batch_in *b)
+{
+	return b->format == BATCH_NDJSON;
+}
+
+bool
 batch_in_is_request(struct batch_in *b, struct mux_bytes line)
 {
 	const char *first = skip_blanks(line);

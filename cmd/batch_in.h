@@ -54,6 +54,8 @@ void batch_in_free(struct batch_in *);
  */
 int batch_in_next(struct batch_in *, const char **p, size_t *n, bool eof,
     struct batch_item *item);
+/* Are there ids other than the numbers of lines? */
+bool batch_in_gives_ids(const struct batch_in *);
 /* Would it be a request of BATCH_NDJSON that says more than its id? */
 bool batch_in_is_request(struct batch_in *, struct mux_bytes line);
 

@@ -456,13 +456,29 @@ job_send(struct job *j, const struct mux_request *q)
 		not_started(j, MUX_E_NOMEM);
 }
 
+/* No call is made whose answer could not be put anywhere. */
+static int
+claim_file(struct job *j, const char **why)
+{
+	struct batch *b = j->b;
+
+	if (b->c->opts.output == NULL)
+		return 0;
+	return batch_file_claim(batch_in_gives_ids(b->in) ? &b->taken : NULL,
+	    b->c->opts.output, &j->id, why);
+}
+
 void
 job_take(struct job *j, const struct batch_item *item)
 {
 	struct mux_request q;
 	const char *why = make_request(j->b, item, &q);
-	char text[80];
+	char text[120];
 
+	if (why == NULL && claim_file(j, &why) != 0) {
+		not_started(j, MUX_E_NOMEM);
+		return;
+	}
 	if (why != NULL) {
 		snprintf(text, sizeof(text), "line %ju: %s",
 		    (uintmax_t)item->line, why);

@@ -354,6 +354,33 @@ a b: y\x1b' ]
 	await says seen cancel
 }
 
+@test "-o: no file is written twice, and no call is made for it" {
+	answerer
+	echo old old old >d-a
+	printf '%s\n' '{"id":"a","method":"echo","body":"first"}' \
+	    '{"id":"a","method":"echo","body":"second"}' \
+	    '{"id":"nope","method":"nope"}' '{"id":"nope","method":"echo"}' \
+	    '{"id":"6","method":"echo","body":"6"}' \
+	    '{"method":"echo","body":"and line 6"}' \
+	    '{"id":6,"method":"echo","body":"and the number"}' \
+	    '{"method":"echo","body":"line 8"}' \
+	    '{"id":8,"method":"echo","body":"and the number"}' \
+	    '{"id":"/","method":"echo"}' \
+	    '{"id":"b","method":"echo","body":"last"}' |
+	    batch 123 -o 'd-%i' --json --ordered
+	objects '[.[].code] == [0,125,127,125,0,125,125,0,125,125,0]'
+	objects '.[1].kind == "error" and .[1].error ==
+	    "line 2: -o: the id was there before; its file is made once"'
+	says said '7 of 11 calls failed'
+	[ "$(cat d-a d-6 d-8 d-b)" = "first6line 8last" ]
+	seen 4 '^request echo'
+	# The next batch is another one.
+	echo '{"id":"a","method":"echo","body":"x"}' | batch 0 -o 'd-%i'
+	[ "$(cat d-a)" = x ]
+	seq 3 | batch 0 -o 'l-%i' echo
+	[ "$(cat l-*)" = 123 ]
+}
+
 @test "--status-fd: the objects without bodies" {
 	answerer
 	printf 'exit\t3\nerr\tx\t0\n' | batch 123 --ordered --status-fd 7 7>st

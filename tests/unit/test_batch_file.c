@@ -1,6 +1,6 @@
 /*
- * test_batch_file.c - the files of -o: patterns, ids that are no names, and
- * what cannot be written.
+ * test_batch_file.c - the files of -o: patterns, ids that are no names or
+ * come twice, what cannot be written, and no memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "../../cmd/batch_file.h"
 #include "../../cmd/batch_in.h"
 #include "../../cmd/batch_out.h"
+#include "nomem.h"
 #include "tap.h"
 
 static char why[600];
@@ -68,6 +69,75 @@ test_ids(void)
 	is_str(why, "-o none/a: No such file or directory", "it is said");
 }
 
+/* NULL, or why not. */
+static const char *
+claim(void **taken, const char *pattern, const char *label)
+{
+	struct batch_item it = { .id = "0", .label = { label,
+		strlen(label) } };
+	const char *text = "no memory";
+	struct batch_id id;
+
+	if (batch_id_init(&id, &it) != 0)
+		return text;
+	if (batch_file_claim(taken, pattern, &id, &text) != 0)
+		text = "no memory";
+	batch_id_release(&id);
+	return text;
+}
+
+static void
+test_claims(void)
+{
+	static const char again[] =
+	    "-o: the id was there before; its file is made once";
+	static const char *const names[] = { "b", "a", "c", "aa", "A" };
+	void *taken = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ok(claim(&taken, "%i", names[i]) == NULL, "'%s' is free",
+		    names[i]);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		is_str(claim(&taken, "%i", names[i]), again, "but once");
+	is_str(claim(&taken, "%i", "a/b"), "-o: the id is no name of a file",
+	    "what is no name");
+	is_str(claim(&taken, "%i", "a/b"), "-o: the id is no name of a file",
+	    "was not taken");
+	batch_file_forget(taken);
+	ok(claim(NULL, "%i", "a") == NULL && claim(NULL, "%i", "a") == NULL,
+	    "nothing is remembered where none can come twice");
+	is_str(claim(NULL, "%i", "."), "-o: the id is no name of a file",
+	    "but names are looked at");
+}
+
+#ifndef SANITIZED
+
+static void
+test_nomem(void)
+{
+	long n, live = n_live;
+	const char *why_not;
+	void *taken = NULL;
+	unsigned told = 0;
+
+	claim(&taken, "%i", "b");
+	for (n = 0;; n++) {
+		n_left = n;
+		why_not = claim(&taken, "%i", "a");
+		n_left = -1;
+		if (why_not == NULL)
+			break;
+		told += strcmp(why_not, "no memory") == 0;
+	}
+	ok(told == n && n == 3, "%u of %ld failures are told, and nothing is "
+	    "taken then", told, n);
+	batch_file_forget(taken);
+	is_u64((uint64_t)(n_live - live), 0, "nothing is left");
+}
+
+#endif
+
 static void
 test_files(void)
 {
@@ -107,6 +177,10 @@ main(void)
 		return 1;
 	test_patterns();
 	test_ids();
+	test_claims();
+#ifndef SANITIZED
+	test_nomem();
+#endif
 	test_files();
 	unlink("%...-....x");
 	unlink("fifo");
