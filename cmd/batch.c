@@ -388,7 +388,7 @@ status_of(const struct batch *b)
 {
 	if (b->broken != 0)
 		return b->broken;
-	if (b->lost != NULL || b->was_cut || is_ending(b))
+	if (b->lost != NULL || b->unanswered || is_ending(b))
 		return CMD_LOST;
 	return b->n_failed > 0 ? CMD_BATCH : CMD_OK;
 }
@@ -587,7 +587,12 @@ batch_ready(struct call *c)
 	struct batch *b = c->mode_data;
 
 	b->ready = true;
-	b->connecting = b->limited = false;
+	b->connecting = b->limited = b->cut = false;
+	if (b->dropped)
+		say(b->told ? SAY_INFO : SAY_WARN, "%s: the connection was "
+		    "lost and made again", mux_addr_str(c->addr));
+	b->told = b->told || b->dropped;
+	b->dropped = false;
 	if (call_is_legacy(c))
 		say(SAY_INFO, "%s speaks the plain protocol: methods are not "
 		    "sent", mux_addr_str(c->addr));
@@ -602,13 +607,13 @@ batch_lost(struct call *c, int err, const struct mux_why *why)
 	    mux_strerror(err);
 	bool done;
 
+	b->dropped = b->dropped || b->ready;
 	b->ready = b->connecting = b->limited = false;
 	batch_wake(b);
 	/* Nothing more is wanted from there. */
 	done = b->read_all && TAILQ_EMPTY(&b->waiting);
 	if (done && !b->cut)
 		return;
-	b->was_cut = b->was_cut || b->cut;
 	if (!done && !b->stop && b->losses < c->opts.retry) {
 		b->losses++;
 		say(SAY_INFO, "%s (trying again)", text);

@@ -101,8 +101,11 @@ struct batch {
 	char *lost;			/* why there is no connection */
 	bool ready, connecting;
 	bool limited;			/* the peer takes no more now */
-	bool cut;			/* the last call ended without answer */
-	bool was_cut;			/* by the end of a connection */
+	bool cut;			/* calls went with this connection, or
+					   it is about to end: the server
+					   says so of them */
+	bool unanswered;		/* of some nobody will ever say */
+	bool dropped, told;		/* a connection; and it was said */
 	bool pausing, idling;		/* the timers are set */
 	bool hungry;			/* more could be read, given room */
 	bool stop;			/* begin nothing, end what runs */

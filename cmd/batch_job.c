@@ -314,6 +314,22 @@ keep_result(struct job *j, const struct result *r)
 		j->r.error = error != NULL ? strdup(error) : NULL;
 }
 
+/* Is the connection to blame, or what is behind the server?  One that ends
+ * says 14 of what had begun, and 8 of what had not; so may one that is busy. */
+static void
+note_loss(struct batch *b, const struct result *r)
+{
+	bool open = r->kind == RESULT_TRANSPORT ||
+	    r->kind == RESULT_NOT_SENT || r->kind == RESULT_INDETERMINATE;
+
+	if (open && (!r->by_peer || r->err == MUX_INDETERMINATE))
+		b->unanswered = b->cut = true;
+	else if (open && r->err == MUX_UNAVAILABLE)
+		b->cut = true;
+	else
+		b->losses = 0;
+}
+
 static void
 on_done(struct invoke *inv, const struct result *r, void *arg)
 {
@@ -326,16 +342,12 @@ on_done(struct invoke *inv, const struct result *r, void *arg)
 	b->charge -= j->charge;
 	b->limited = false;
 	b->active = mux_loop_now(b->c->loop);
-	b->cut = false;
 	if (may_repeat(j, r)) {
 		batch_later(b, ++j->tries);
 		job_wait(j);
 		return;
 	}
-	b->cut = r->kind == RESULT_TRANSPORT || r->kind == RESULT_NOT_SENT ||
-	    r->kind == RESULT_INDETERMINATE;
-	if (!b->cut)
-		b->losses = 0;
+	note_loss(b, r);
 	keep_result(j, r);
 	if (b->err_lines)
 		put_err(j, true);

@@ -152,6 +152,7 @@ result_from(struct result *r, const struct mux_answer *a)
 		from_exit(r, a);
 	else
 		result_make(r, RESULT_EXIT, MUX_OK, NULL);
+	r->by_peer = a->by_peer;
 	if (!a->have_usage)
 		return;
 	r->have_usage = true;

@@ -28,6 +28,7 @@ struct result {
 	uint64_t queued, total;	/* ns: until it was begun; in all */
 	bool have_usage;
 	uint64_t utime, stime, maxrss;
+	bool by_peer;		/* the server said so; else we found out */
 	bool not_started;	/* certain: may be tried again elsewhere */
 };
 

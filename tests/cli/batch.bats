@@ -511,6 +511,54 @@ preload_clock.so" "$MUXCTL" call --batch=in -P 1 >got || status=$?
 	got $'1\t255\ttransport\tx'
 }
 
+# One line has been answered and four calls run when the server is killed, and
+# three lines are still to come when there is another one.
+killed() {	# STATUS OPTION...
+	local want=$1 methods
+	shift
+	methods=(-m 'fast=echo ok' -m 'slow=echo $$ >>pids
+	    [ -e again ] || exec cat never; echo ok')
+	printf '%s\n' fast slow slow slow slow fast fast fast >in
+	rm -f pids again
+	serve "${methods[@]}"
+	spawn got muxctl call --batch=in -P 4 --retry 9 --wait=20s "$@"
+	await four_run
+	kill -KILL "$(cat serve.pid)"
+	# Nobody is left to do it.
+	kill -KILL $(cat pids)
+	touch again
+	serve "${methods[@]}"
+	exits "$want" "$PID"
+	[ "$(grep -c 'unix:up.sock: the connection was lost and made again' \
+	    got)" -eq 1 ]
+}
+
+four_run() {
+	[ -e pids ] && [ "$(wc -l <pids)" -eq 4 ]
+}
+
+@test "killed and started again: status 255 only if something has no answer" {
+	killed 0 --idempotent
+	[ "$(grep -c $'^[1-8]\t0\texit\tok\\\\n$' got)" -eq 8 ]
+	end serve.pid
+	killed 255
+	[ "$(grep -c $'^[2-5]\t255\ttransport\t' got)" -eq 4 ]
+	[ "$(grep -c $'^[1678]\t0\texit\tok\\\\n$' got)" -eq 4 ]
+}
+
+@test "--retry: one of two calls could not be made again: status 255" {
+	answerer
+	printf 'part\tx\ngoodbye\t2\nexit\t0\n' |
+	    batch 255 -P 2 --retry 5 --ordered
+	[ "$(cut -f 1,2,4 got)" = $'1\t255\tx\n2\t0\tok\\n\n3\t0\tout\\n' ]
+	[ "$(grep -c 'lost and made again' said)" -eq 1 ]
+	printf 'goodbye\t4\n' | batch 0 --retry 5
+	[ "$(grep -c 'lost and made again' said)" -eq 1 ]
+	# It is busy, not about to end.
+	printf 'busy\t9\n' | batch 123
+	printf 'error\t11\n' | batch 123
+}
+
 @test "S0: lines are bodies, without a method" {
 	spawn peer python3 "$BATS_TEST_DIRNAME/s0.py" serve
 	await test -s peer

@@ -74,7 +74,7 @@ lines() {	# N FILE
 	end serve.pid
 	touch again
 	server
-	exits 123 "$client"
+	exits 255 "$client"
 	lines 5 ran
 	[ "$(grep -c $'\t255\tindeterminate' got)" -eq 1 ]
 	[ "$(grep -c $'\t0\texit' got)" -eq 4 ]
