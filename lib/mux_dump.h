@@ -18,6 +18,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* What is declared here is exported; the rest of the library is hidden. */
+#pragma GCC visibility push(default)
 
 /* ---- frames, as they are on the wire: mux(7), FRAMES, EXT BLOCK ---- */
 
@@ -64,7 +66,8 @@ enum mux_dump_event {
 	MUX_DUMP_CLOSE,		/* ... and ends; text: why */
 	MUX_DUMP_EOF,		/* of one direction (a tap of raw bytes) */
 	MUX_DUMP_BROKEN,	/* of one direction: reset; text: why */
-	MUX_DUMP_DROPPED,	/* `number` records were lost before this */
+	MUX_DUMP_DROPPED,	/* `number` records, of any connection, were
+				 * lost before this; conn is 0 */
 	MUX_DUMP_FAULT		/* a fault was put in; text: which */
 };
 
@@ -80,14 +83,22 @@ struct mux_dump_record {
 	uint32_t total;		/* bytes of the frame with its header */
 	uint32_t off;		/* where this piece lies in it */
 	uint32_t wire;		/* bytes of this piece ... */
-	uint32_t n;		/* ... of which the first n are here */
+	uint32_t n;		/* ... of which the first n are here: at most
+				 * MUX_DUMP_PIECE.  Fewer than wire: the rest
+				 * was not recorded (--snaplen) */
 	const uint8_t *data;
 };
-/* The last piece of a frame: off + wire == total. */
+/*
+ * The last piece of a frame: off + wire == total.  The pieces of one frame
+ * come in order but not always one behind the other: those of the other
+ * direction and of other connections may lie between.  After a CLOSE, and
+ * before DROPPED, the rest of a frame may be missing.  Chunks and events are
+ * one piece each (off 0, wire == total).
+ */
 
 #define MUX_DUMP_BEGIN_MAX	512u
 #define MUX_DUMP_HEAD_MAX	96u
-#define MUX_DUMP_TAIL_MAX	16u
+#define MUX_DUMP_TAIL_MAX	32u
 
 /*
  * The beginning of a file.  `recording` is the same in all files of a
@@ -98,7 +109,8 @@ struct mux_dump_record {
 size_t mux_dump_begin(uint8_t buf[MUX_DUMP_BEGIN_MAX],
     const uint8_t recording[16], uint32_t part, const char *agent,
     const char *what);
-/* What comes before and behind r->data; both need r->n only, not the data. */
+/* What comes before and behind r->data, which may be NULL here; gives the
+ * length. */
 size_t mux_dump_head(uint8_t buf[MUX_DUMP_HEAD_MAX],
     const struct mux_dump_record *r);
 size_t mux_dump_tail(uint8_t buf[MUX_DUMP_TAIL_MAX],
@@ -154,6 +166,7 @@ const uint8_t *mux_dump_reader_recording(const struct mux_dump_reader *,
 int mux_dump_decode(const struct mux_packet *, struct mux_dump_record *,
     struct mux_dump_error *err);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -46,6 +46,7 @@ same()		# NAME FILE FILE: lists; what is in one of them only
 cat > "$tmp/all.c" <<'END'
 #include "mux.h"
 #include "mux_io.h"
+#include "mux_dump.h"
 END
 ${CC:-cc} -E -D_GNU_SOURCE -Ilib "$tmp/all.c" | awk '
 /^#/ { ours = $0 ~ /^# [0-9]+ "lib\/mux[a-z_]*\.h"/ ||
@@ -158,7 +159,7 @@ same "functions and types of the headers, of the pages" "$tmp/all" \
 # What pages say is compiled behind the headers: any difference is an error.
 for page in man/*.3; do
 	{
-		echo '#include <mux_io.h>'
+		printf '#include <%s.h>\n' mux_io mux_dump
 		mandoc -Tascii -O width=1000 "$page" | col -bx |
 		    awk '/^[A-Z]/ { on = $1 == "SYNOPSIS"; next }
 		    on && !/#include|pkg-config/'
@@ -176,7 +177,7 @@ perl -0ne 's/\/\*.*?\*\///sg;
 	for (split /;/, $body) {
 		print "$struct $1\n" while /(\w+)\s*(?:\[\w*\])?\s*(?:,|$)/g;
 	}
-    }' lib/mux.h lib/mux_io.h > "$tmp/fields"
+    }' lib/mux*.h > "$tmp/fields"
 verdict "there are fields to look for" \
     "$([ "$(wc -l < "$tmp/fields")" -gt 100 ] || cat "$tmp/fields")"
 verdict "every field of a struct is on a page" "$(
@@ -186,7 +187,7 @@ verdict "every field of a struct is on a page" "$(
 		    echo "$struct: $field"
 	done < "$tmp/fields")"
 verdict "every constant is on a page" "$(
-	grep -ohE '\bMUX_[A-Z_]+' lib/mux.h lib/mux_io.h | sorted |
+	grep -ohE '\bMUX_[A-Z_]+' lib/mux*.h | sorted |
 	    grep -vE '_H$|^MUX_[A-Z]_$' | while read -r name; do
 		grep -q "$name" man/*.3 man/mux.7 || echo "$name"
 	done)"

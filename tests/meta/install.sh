@@ -67,6 +67,7 @@ expected()	# LIBDIR, below usr
 	cat <<-END
 	usr/bin/muxctl 755
 	usr/include/mux.h 644
+	usr/include/mux_dump.h 644
 	usr/include/mux_io.h 644
 	usr/$1/libmux.a 644
 	usr/$1/libmux.so -> libmux.so.0
@@ -143,7 +144,7 @@ build()		# COMPILER FLAG... -- RESULT LIBS: with all warnings
 }
 
 posix="-std=c11 -D_POSIX_C_SOURCE=200809L"
-for h in mux mux_io; do
+for h in mux mux_io mux_dump; do
 	echo "#include <$h.h>" > alone.c
 	cp alone.c alone.cc
 	build ${CC:-cc} -std=c11 -fsyntax-only alone.c

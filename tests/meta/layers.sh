@@ -11,9 +11,10 @@ set -u
 floor0="ring credit table timers rtt text pace rest chars"
 # Floor 1: the protocol.  Each may include the headers to its left.
 floor1="code frame ext stream call session session_in session_out admit \
-handlers legacy streams call_ext call_in call_out calls"
+handlers legacy streams call_ext call_in call_out calls dump_frame dump \
+dump_write dump_read dump_decode"
 
-public="mux.h mux_io.h"
+public="mux.h mux_io.h mux_dump.h"
 memory='^(malloc|calloc|realloc|reallocarray|aligned_alloc|free)$|^mem[a-z]*$'
 strings='^str(n?len|r?chr|n?cmp|n?cpy|str|p?brk|c?spn|n?dup)$'
 compiler='^(__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$'
@@ -67,6 +68,7 @@ allowed()
 	if has "$floor0" "$1"; then
 		echo "int.h bytes.h $1.h"
 	elif has "$floor1" "$1"; then
+		case $1 in dump*) printf 'mux_dump.h ' ;; esac
 		echo "int.h bytes.h mux.h $(as_headers $floor0) $(upto "$1")"
 	else
 		inner=" $(as_headers $floor1)"
