@@ -1,7 +1,9 @@
 /*
- * methods_list.c - what the built-in mux.methods answers, shown to people: a
- * line for each method, or all about one.  The answer is another's: whatever
- * is in it comes out harmless, and what is no NDJSON is an error.
+ * methods_list.c - what the built-in mux.methods answers, shown to people and
+ * to programs: a line for each method, or all about one.  The answer is
+ * another's: nothing of it is passed on as it came, and nothing is shown
+ * unless all of it is a list.  Invariant: how much memory it takes is bounded
+ * by the longest line that is allowed.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -12,9 +14,27 @@
 #include "one.h"
 #include "out.h"
 
-/* The next line as an object, or NULL at the end; *bad if it is none. */
+/* A command of 128 KiB, each byte as \u00XX, and the rest. */
+#define LINE_MAX_BYTES	((size_t)1 << 20)
+
+/* ---- reading ---- */
+
+/* The object of one method, or NULL. */
 static json_t *
-next_object(const char **text, size_t *len, bool *bad)
+read_method(const char *p, size_t n)
+{
+	json_t *o = n <= LINE_MAX_BYTES ?
+	    json_loadb(p, n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+	if (json_is_string(json_object_get(o, "name")))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/* The next one, or NULL at the end; *bad if that is none. */
+static json_t *
+next_method(const char **text, size_t *len, bool *bad)
 {
 	const char *p = *text, *end;
 	json_t *o;
@@ -29,13 +49,22 @@ next_object(const char **text, size_t *len, bool *bad)
 		return NULL;
 	end = memchr(p, '\n', *len);
 	n = end != NULL ? (size_t)(end - p) : *len;
-	o = json_loadb(p, n, JSON_REJECT_DUPLICATES, NULL);
+	o = read_method(p, n);
 	*text = p + n;
 	*len -= n;
-	*bad = !json_is_object(o);
-	if (*bad)
+	*bad = o == NULL;
+	return o;
+}
+
+static bool
+is_list(const char *text, size_t len)
+{
+	json_t *o;
+	bool bad;
+
+	while ((o = next_method(&text, &len, &bad)) != NULL)
 		json_decref(o);
-	return *bad ? NULL : o;
+	return !bad;
 }
 
 static int
@@ -44,6 +73,44 @@ no_list(void)
 	return say_exit(CMD_LOST, "mux.methods: the answer is no list of "
 	    "methods");
 }
+
+/* ---- for programs ---- */
+
+static const struct key {
+	const char *name;
+	bool number;
+} keys[] = {
+	{ "name", false },
+	{ "kind", false },
+	{ "about", false },
+	{ "jobs", true },
+	{ "queue", true },
+	{ "timeout_ns", true },
+	{ "command", false }
+};
+
+static void
+put_key(const struct key *k, const json_t *v, struct jout *j)
+{
+	if (!k->number && json_is_string(v))
+		jout_str(j, k->name, json_string_value(v));
+	else if (k->number && json_integer_value(v) > 0)
+		jout_u64(j, k->name, (uint64_t)json_integer_value(v));
+}
+
+static void
+put_object(const json_t *o)
+{
+	const struct key *k;
+	struct jout j;
+
+	jout_begin(&j, stdout);
+	for (k = keys; k < keys + sizeof(keys) / sizeof(keys[0]); k++)
+		put_key(k, json_object_get(o, k->name), &j);
+	jout_end(&j);
+}
+
+/* ---- for people ---- */
 
 static void
 put_vis(const char *text)
@@ -54,26 +121,19 @@ put_vis(const char *text)
 	free(safe);
 }
 
-int
-methods_list(const char *text, size_t len)
+static void
+put_line(const json_t *o)
 {
-	json_t *o;
-	bool bad;
-
-	while ((o = next_object(&text, &len, &bad)) != NULL) {
-		put_vis(json_string_value(json_object_get(o, "name")));
-		putchar('\t');
-		put_vis(json_string_value(json_object_get(o, "kind")));
-		putchar('\t');
-		put_vis(json_string_value(json_object_get(o, "about")));
-		putchar('\n');
-		json_decref(o);
-	}
-	return bad ? no_list() : CMD_OK;
+	put_vis(json_string_value(json_object_get(o, "name")));
+	putchar('\t');
+	put_vis(json_string_value(json_object_get(o, "kind")));
+	putchar('\t');
+	put_vis(json_string_value(json_object_get(o, "about")));
+	putchar('\n');
 }
 
 static void
-describe(const json_t *o)
+put_facts(const json_t *o)
 {
 	const char *key;
 	json_t *value;
@@ -92,25 +152,43 @@ describe(const json_t *o)
 	}
 }
 
+/* ---- public ---- */
+
+int
+methods_list(const char *text, size_t len, bool json)
+{
+	json_t *o;
+	bool bad;
+
+	if (!is_list(text, len))
+		return no_list();
+	while ((o = next_method(&text, &len, &bad)) != NULL) {
+		if (json)
+			put_object(o);
+		else
+			put_line(o);
+		json_decref(o);
+	}
+	return CMD_OK;
+}
+
 int
 methods_describe(const char *name, const char *text, size_t len, bool json)
 {
-	const char *its;
 	bool bad, found = false;
 	json_t *o;
 
-	while (!found && (o = next_object(&text, &len, &bad)) != NULL) {
-		its = json_string_value(json_object_get(o, "name"));
-		found = its != NULL && strcmp(its, name) == 0;
-		if (found && json) {
-			json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-			putchar('\n');
-		} else if (found)
-			describe(o);
+	if (!is_list(text, len))
+		return no_list();
+	while (!found && (o = next_method(&text, &len, &bad)) != NULL) {
+		found = strcmp(json_string_value(json_object_get(o, "name")),
+		    name) == 0;
+		if (found && json)
+			put_object(o);
+		else if (found)
+			put_facts(o);
 		json_decref(o);
 	}
-	if (!found && bad)
-		return no_list();
 	return found ? CMD_OK : say_exit(CMD_NO_METHOD,
 	    "%s: unknown method", name);
 }

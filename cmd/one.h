@@ -15,10 +15,10 @@ struct sinks;
 int one_tell(const struct call *, const struct result *,
     const struct sinks *);
 
-/* What mux.methods answers, for people: exit statuses, what is wrong has been
- * said.  One line "NAME<TAB>KIND<TAB>ABOUT" for each; or all about one, as
- * lines or as it came. */
-int methods_list(const char *text, size_t len);
+/* What mux.methods answers: exit statuses, what is wrong has been said.  One
+ * line "NAME<TAB>KIND<TAB>ABOUT" for each, or all about one; or an object of
+ * each, with the keys that are known in their order. */
+int methods_list(const char *text, size_t len, bool json);
 int methods_describe(const char *name, const char *text, size_t len,
     bool json);
 

@@ -78,14 +78,12 @@ one_tell(const struct call *c, const struct result *r, const struct sinks *s)
 			call_say(c, NULL, r);
 		return r->code;
 	}
-	if (r->code == CMD_OK && !c->opts.json && c->opts.list)
-		return methods_list(t->p, t->len);
+	if (r->code == CMD_OK && c->opts.list && s->keep)
+		return methods_list(t->p, t->len, c->opts.json);
 	if (r->code == CMD_OK && c->opts.describe != NULL && s->keep)
 		return methods_describe(c->opts.describe, t->p, t->len,
 		    c->opts.json);
-	if (c->opts.json && c->opts.list && r->code == CMD_OK)
-		fwrite(t->p, 1, t->len, stdout);
-	else if (c->opts.json)
+	if (c->opts.json)
 		put_object(c, r, s, stdout);
 	else
 		tell_people(c, r, s);

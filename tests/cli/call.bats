@@ -291,6 +291,8 @@ shown() {	# JQ-EXPRESSION WANT OPTION...
 	[ "$output" = $'a\tshell\tthe first\nb\\t\\033\tbuiltin\t' ]
 	[ "$(muxctl call --json --list | jq -r .kind | tr '\n' ' ')" = \
 	    "shell builtin " ]
+	[ "$(muxctl call --json --list | tail -n 1)" = \
+	    '{"v":1,"name":"b\t\u001b","kind":"builtin"}' ]
 	call --describe a
 	[ "$output" = $'name: a\nkind: shell\nabout: the first' ]
 	[ "$(muxctl call --json --describe a | jq -r .name)" = a ]
