@@ -149,10 +149,10 @@ request_is_out(struct mux_session *s, struct mux_call *c, size_t n, bool end)
 	s->stats.calls_made++;
 	out_paid(s, st, n);
 	st->deficit = -(int32_t)(n + FRAME_COST);
+	blob_release(&c->ext);	/* the answer's from here on */
 	/* given up from within fill(): the answer must come all the same */
 	if (st->send == SEND_DONE)
 		return;
-	blob_release(&c->ext);
 	if (end) {
 		st->ready = false;
 		stream_set_send(st, SEND_DONE);

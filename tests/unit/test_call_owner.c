@@ -374,6 +374,44 @@ callbacks(void)
 	}
 }
 
+static void
+cancel_in_fill(struct deal *d, const char *event)
+{
+	if (strcmp(event, "fill") == 0)
+		mux_call_cancel(d->c, 0);
+}
+
+/* It is given up while its first frame is made: the answer is its own, not
+ * what its request said. */
+static void
+opening_cancelled(void)
+{
+	static const char ext[] = "\x0c\0\0\0\x2b\0\x08\0"
+	    "\0\0\0\0\3\0\0\0";
+	static const struct mux_bytes arg = { "a", 1 };
+	const struct mux_request q = { .size = sizeof(q),
+	    .method = { "m", 1 }, .args = &arg, .n_args = 1 };
+	struct raw r;
+	struct deal *d;
+
+	for (unsigned i = 0; i < 2; i++) {
+		raw_begin(&r, true);
+		calls.hook = cancel_in_fill;
+		d = deal_new();
+		d->to_send = 10;
+		mux_call_open(r.s, &q, &deal_ops, d, &d->c);
+		raw_skip(&r);
+		raw_frame(&r, RESPONSE, i == 0 ? 0 : EXT, 1, ext,
+		    i == 0 ? 0 : sizeof(ext) - 1);
+		ok(d->n_done == 1 && d->a.code == MUX_OK &&
+		    d->a.have_exit == (i == 1),
+		    "cancelled in its first fill(), answered %s tags",
+		    i == 0 ? "without" : "with");
+		raw_lives(&r, "an answer that crossed such a CANCEL");
+		call_free(&r);
+	}
+}
+
 /* ---- streams that answer a method, and those of a call ---- */
 
 /* What a call says on the side can be said while its server drains. */
@@ -516,6 +554,7 @@ main(void)
 	the_end();
 	drained();
 	callbacks();
+	opening_cancelled();
 	methods();
 	return tap_done();
 }
