@@ -397,8 +397,8 @@ a b: y\x1b' ]
 	yes mute | head -n 9 >in
 	spawn got muxctl call --batch=in -P 3
 	await seen 3 '^request mute'
-	kill -HUP "$PID"
-	exits 129 "$PID"
+	kill -TERM "$PID"
+	exits 143 "$PID"
 	seen 3 '^request mute'
 	await seen 3 '^cancel 3'
 	[ "$(grep -c $'\t130\tcancelled\t' got)" -eq 3 ]

@@ -422,12 +422,13 @@ as_nobody() {	# VERB OPTION...
 
 @test "--idle-exit: ends when nobody is there for so long" {
 	target hold
-	serve --idle-exit 50ms -T t=tcp:127.0.0.1:"$PORT"
+	# It waits for the server, who would not wait long for it.
 	spawn client muxctl tunnel --wait -a unix:up.sock -W t
+	serve --idle-exit 1s -T t=tcp:127.0.0.1:"$PORT"
 	await says out.hold accepted
 	pid=$(cat serve.pid)
 	# Another one that begins now and ends by itself measures the time.
-	run muxctl serve -l unix:other.sock --idle-exit 50ms
+	run muxctl serve -l unix:other.sock --idle-exit 1s
 	said 0 ""
 	not ended "$pid"
 	kill -KILL "$PID"
