@@ -3,8 +3,8 @@
  * stream they belong to, what the connection agreed on, their first bytes.
  * Everything that dump does with frames (printing, filters, statistics,
  * checks, replay, comparison) starts from here.  Invariant: memory is bound
- * by what is live in the capture (and by SEEN_MAX of those), not by its
- * length.
+ * by what is live in the capture, and that by the numbers below, not by its
+ * length; where there is more, what is oldest is forgotten first.
  */
 #ifndef SEEN_H
 #define SEEN_H
@@ -17,9 +17,17 @@
 
 /* First bytes of a payload that are kept together: an EXT block and more. */
 #define SEEN_HEAD	(96u * 1024u)
-#define SEEN_MAX	(1u << 20)	/* live calls and streams */
+#define SEEN_MAX	(1u << 16)	/* calls and streams */
+#define SEEN_NAMES	(4u << 20)	/* bytes of their methods and targets */
+#define SEEN_NAME	4096u		/* ... of one; more is cut off */
+#define SEEN_CONNS	1024u		/* connections */
+#define SEEN_WAITING	(8u << 20)	/* bytes that wait for their others */
+#define SEEN_LATE	64u		/* of a connection: things that ended
+					 * and may get late frames */
 
 enum seen_kind { SEEN_CALL, SEEN_STREAM };
+
+/* What depends on the direction has two: [0] is c2s, [1] is s2c. */
 
 /* A call or a stream.  Good as long as frames may still belong to it, and
  * during the callback for the last one. */
@@ -27,18 +35,24 @@ struct seen_thing {
 	enum seen_kind kind;
 	uint64_t id;		/* on the wire */
 	uint64_t ordinal;	/* of the calls (streams) of its connection,
-				 * from 1: comparable between captures */
+				 * from 1: comparable between captures; 0: its
+				 * first frame is not in the capture */
 	bool by_s2c;		/* opened by the side that accepted */
-	const char *method;	/* bytes with a NUL behind; NULL: none */
+	bool one_way;		/* only its opener sends */
+	const char *method;	/* bytes with a NUL behind; NULL: none.  Of a
+				 * stream with a parent: its parent's */
 	size_t method_len;
 	const char *target;	/* of a stream; NULL: none */
 	size_t target_len;
 	uint64_t parent;	/* id of the call of a stream; 0 */
 	uint64_t begun;		/* mono ns of its first frame */
-	uint64_t answered;	/* ... of the first of the other side; 0 */
+	uint64_t answered;	/* ... of the first answer; 0 */
 	uint64_t ended;		/* ... of the last; 0 while it is open */
-	uint64_t frames[2];	/* c2s, s2c; payloads */
-	uint64_t bytes[2];
+	uint64_t frames[2];
+	uint64_t bytes[2];	/* of bodies and data, without EXT blocks */
+	uint64_t granted[2];	/* credit on top of the initial one */
+	bool exact;		/* nothing that these need was missing */
+	bool over[2];		/* the direction has ended */
 	bool done;		/* an outcome is known: */
 	uint32_t code;		/* of ERROR or RESET; 0 */
 	int exit_kind;		/* EXIT: 0 exit, 1 signal, 2 not started; -1 */
@@ -48,24 +62,35 @@ struct seen_thing {
 
 struct seen_conn {
 	uint32_t number;
-	bool legacy;		/* no HELLO in its first PING */
+	bool legacy;		/* it began without HELLO, as plain S0 does */
 	bool raw;		/* chunks */
+	bool middle;		/* its first frame is not in the capture */
+	uint64_t holes;		/* places where something is missing */
+	bool said[2];		/* HELLO of the side that sends it */
+	uint32_t window[2];	/* initial credit of each id, once said */
 	uint64_t begun, ended;	/* mono ns */
 	uint64_t calls, streams;	/* so far */
 	void *user;
 };
 
 struct seen {
-	const struct mux_dump_record *rec;	/* the first piece, or event */
+	const struct mux_dump_record *rec;	/* the first piece, or event;
+						 * its data may be NULL */
 	const struct mux_frame *frame;	/* NULL: a chunk or an event */
 	const uint8_t *head;		/* of the payload (chunk, event) */
 	size_t n_head;
 	bool whole;			/* n_head is all there was */
 	bool cut;			/* not all was recorded */
+	const uint8_t *ext;		/* the EXT block in head, its length */
+	size_t n_ext;			/* included; 0: none, or not whole */
+	const uint8_t *body;		/* what is in head behind it */
+	size_t n_body;
 	const struct seen_conn *conn;
 	struct seen_thing *of;		/* NULL: none, or not known */
 	uint64_t index;			/* in the whole input, from 1 */
 	uint64_t t;			/* ns since the first record */
+	uint64_t gap;			/* ns since the last one of the
+					 * connection */
 };
 
 struct seen_ops {
@@ -74,14 +99,21 @@ struct seen_ops {
 	 * it is whole.  Gives false to end the reading.
 	 */
 	bool (*frame)(const struct seen *, void *arg);
-	/* More of the payload of that frame, behind what came before; may be
-	 * NULL.  With n == 0 and data == NULL it is over. */
+	/*
+	 * More of the payload of that frame, whose head is not there any more,
+	 * behind what came before; may be NULL.  With n == 0 and data == NULL
+	 * it is over.  Where something is missing nothing comes after it.
+	 */
 	void (*more)(const struct seen *, const uint8_t *data, size_t n,
 	    void *arg);
 	/* Nothing more can belong to it; its memory goes.  May be NULL. */
 	void (*gone)(const struct seen_conn *, struct seen_thing *, void *arg);
 	void (*conn_gone)(const struct seen_conn *, void *arg);
 };
+
+/* Credit that is left, after the frame, to the direction whose credit it takes
+ * or gives: false if it does neither, or nobody can know. */
+bool seen_left(const struct seen *, uint64_t *left);
 
 struct seen_all;
 
