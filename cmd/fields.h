@@ -36,13 +36,30 @@ struct field {
 					 * end; or NULL if open */
 	bool (*get)(const struct seen *, struct value *);	/* false:
 					 * the frame has none */
-	const char *wireshark;	/* "mux.type" */
+	const char *wireshark;	/* "mux.type"; NULL: its own business */
+	/* Of which there may be several: the i-th, or the i-th that has the
+	 * name `sub`; get() gives the first.  NULL: there is one at most. */
+	bool (*nth)(const struct seen *, const char *sub, size_t n, size_t i,
+	    struct value *);
+	bool named;		/* NAME.SUB is legal */
 };
 
 extern const struct field fields[];
 extern const size_t n_fields;
 
 const struct field *field_find(const char *name, size_t n);
+
+/* A field as people write it: "len", "meta.user". */
+struct field_ref {
+	const struct field *field;
+	const char *sub;	/* in the text that it was read from; NULL */
+	size_t n_sub;
+};
+bool field_ref(const char *text, size_t n, struct field_ref *);
+/* The i-th, from 0. */
+bool field_get(const struct field_ref *, const struct seen *, size_t i,
+    struct value *);
+
 /* As text: times "1.234567890", bytes by vis(3).  A stdio stream. */
 void field_print(const struct value *, void *file);
 

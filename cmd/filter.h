@@ -6,9 +6,11 @@
  *	not	= "!" not | "(" expr ")" | test
  *	test	= FIELD [ OP VALUE ]		without OP: there is one
  *	OP	= == != < <= > >= ~ !~		~ is a POSIX ERE, unanchored
- *	VALUE	= number with K M G, duration (2.5s 10ms), word, "string"
+ *	VALUE	= number with K M G, 0x1f, duration (2.5s 10ms), word, "string"
  *
- * A comparison with a field that the frame has not is false, also with != .
+ * A comparison with a field that the frame has not is false, also with != and
+ * !~ ; but a flag that is not set is 0.  Of a field that a frame has several
+ * times one has to be equal or match, and with != and !~ none of them.
  */
 #ifndef FILTER_H
 #define FILTER_H

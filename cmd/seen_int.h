@@ -55,7 +55,7 @@ struct thing {
 	struct conn *conn;
 	uint64_t holes;			/* of its connection when it began */
 	size_t names;			/* bytes that are its own */
-	unsigned refs;			/* frames that are going on; the table */
+	unsigned refs;			/* of the table, of frames */
 	bool listed, ended;		/* in the table; in late */
 };
 
