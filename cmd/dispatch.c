@@ -182,17 +182,6 @@ on_task(struct mux_task *task, void *arg)
 
 /* ---- what comes ---- */
 
-static struct method *
-find(const struct dispatch *d, const struct mux_request *q)
-{
-	if (q->method.len > 0)
-		return methods_find(d->methods, q->method.p, q->method.len);
-	if (d->default_method == NULL)
-		return NULL;
-	return methods_find(d->methods, d->default_method,
-	    strlen(d->default_method));
-}
-
 static uint32_t
 judge(struct dispatch *d, const struct method *me, const char **text)
 {
@@ -227,7 +216,8 @@ static struct work *
 take(struct dispatch *d, struct mux_conn *conn, struct work_peer *peer,
     const struct mux_request *q, uint32_t *code, const char **text)
 {
-	struct method *me = find(d, q);
+	struct method *me = methods_find(d->methods, q->method.p,
+	    q->method.len);
 	struct work *w;
 
 	if ((*code = judge(d, me, text)) != MUX_OK) {

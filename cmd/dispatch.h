@@ -114,7 +114,6 @@ struct dispatch {
 	struct mux_loop *loop;
 	struct ptrees *trees;
 	struct methods *methods;	/* replaced by dispatch_methods() */
-	const char *default_method;	/* of requests without one, or NULL */
 	int64_t jobs, queue;		/* --jobs, --queue; 0 = no limit */
 	uint64_t call_timeout;		/* ns; 0 = none */
 	uint64_t kill_after;		/* ns between TERM and KILL */

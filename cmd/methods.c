@@ -21,6 +21,7 @@ struct methods {
 	struct method **list;	/* sorted by name */
 	size_t n, cap;
 	size_t n_refs;
+	struct method *unnamed;	/* what no name means, or NULL */
 	struct method *last;	/* that was found, or NULL */
 	size_t last_len;	/* of its name */
 };
@@ -111,6 +112,8 @@ methods_find(struct methods *m, const char *name, size_t len)
 	bool there;
 	size_t at;
 
+	if (len == 0)
+		return m->unnamed;
 	/* who calls many times calls the same */
 	if (m->last != NULL && m->last_len == len &&
 	    memcmp(m->last->name, name, len) == 0)
@@ -326,6 +329,13 @@ methods_add_builtin(struct methods *m, const char *name,
 		return 0;
 	method_free(me);
 	return MUX_E_NOMEM;
+}
+
+int
+methods_unnamed(struct methods *m, const char *name)
+{
+	m->unnamed = methods_find(m, name, strlen(name));
+	return m->unnamed != NULL ? 0 : -1;
 }
 
 /* ---- limits ---- */

@@ -58,6 +58,10 @@ int methods_add_dir(struct methods *, const char *dir, bool may_lack,
 /* --limit NAME=jobs:N,queue:N,timeout:D.  After the methods were added. */
 int methods_limit(struct methods *, const char *word, struct mux_why *why);
 
+/* --default-method: what a name of no bytes means from now on.  -1: there is
+ * none of this name. */
+int methods_unnamed(struct methods *, const char *name);
+
 /* NULL: there is none. */
 struct method *methods_find(struct methods *, const char *name, size_t len);
 /* Sorted by name; prev NULL gives the first, NULL comes at the end. */

@@ -91,8 +91,8 @@ serve_opts_methods(const struct serve_opts *o, struct methods **out)
 		methods_unref(m);
 		return say_exit(CMD_USAGE, "%s: %s", where, why.text);
 	}
-	if (o->default_method != NULL && methods_find(m, o->default_method,
-	    strlen(o->default_method)) == NULL) {
+	if (o->default_method != NULL &&
+	    methods_unnamed(m, o->default_method) != 0) {
 		methods_unref(m);
 		return say_exit(CMD_USAGE, "--default-method: there is no "
 		    "method '%s'", o->default_method);
@@ -111,7 +111,6 @@ serve_opts_dispatch(const struct serve_opts *o, struct dispatch *d)
 		return say_exit(CMD_USAGE, "%s", why.text);
 	d->env = env;
 	d->cwd = o->cwd;
-	d->default_method = o->default_method;
 	d->jobs = o->jobs;
 	d->queue = o->queue;
 	d->call_timeout = o->call_timeout;

@@ -429,12 +429,21 @@ children() {
 
 @test "methods in the configuration file, read again at SIGHUP" {
 	mkdir -p config/muxctl
-	printf '[serve]\nmethod = a=echo 1\n' >config/muxctl/config
+	printf '%s\n' '[serve]' 'method = a=echo 1' 'default-method = a' \
+	    >config/muxctl/config
 	serve -v
 	[ "$(call a)" = 1 ]
-	printf '[serve]\nmethod = a=echo 2\n' >config/muxctl/config
+	printf '%s\n' '[serve]' 'method = a=echo 2' 'method = b=echo 3' \
+	    'default-method = b' >config/muxctl/config
 	kill -HUP "$(cat serve.pid)"
 	await eval '[ "$(call a)" = 2 ]'
+	[ "$(call --legacy a)" = 3 ]
+	# The old one stays with the old ones.
+	printf '%s\n' '[serve]' 'method = c=echo 4' 'default-method = d' \
+	    >config/muxctl/config
+	kill -HUP "$(cat serve.pid)"
+	await says serve.log "no method 'd'"
+	[ "$(call --legacy a)" = 3 ]
 }
 
 @test "--profile ssh: the user's own directory, if there is one" {

@@ -63,6 +63,10 @@ names(void)
 	    methods_find(m, "a", 1), "found by its length");
 	ok(methods_find(m, "", 0) == NULL && methods_find(m, "c", 1) == NULL &&
 	    methods_find(m, "a\0", 2) == NULL, "and no others");
+	ok(methods_unnamed(m, "c") == -1 && methods_find(m, "", 0) == NULL,
+	    "no name means none that is not there");
+	ok(methods_unnamed(m, "ab") == 0 && methods_find(m, "", 0) ==
+	    methods_find(m, "ab", 2), "but one that is");
 	ok(refuses(m, METHOD_PROGRAM, "a=y", "a method of this name already"),
 	    "two of one name");
 	ok(refuses(m, METHOD_SHELL, "mux.x=y", "built in"), "mux.");
