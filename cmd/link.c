@@ -96,7 +96,7 @@ on_tap(struct mux_conn *c, const struct mux_tap *tap, void *arg)
 	char line[FRAMES_LINE];
 
 	if (tap->off == 0 && say_on(SAY_DEBUG)) {
-		frames_line(tap, line, sizeof(line));
+		frames_line(tap, line);
 		say_plain(SAY_DEBUG, line);
 	}
 	if (l->ops->tap != NULL)
