@@ -13,7 +13,7 @@ BUILD_PKGS = gcc libc6-dev pkg-config libbsd-dev libc-ares-dev libjansson-dev
 DEMO_PKGS  = nginx-light curl
 TEST_PKGS  = bats perl jq mandoc bsdextrautils python3 g++ clang libclang-rt-dev \
 	socat haproxy openssh-server openssh-client netcat-openbsd \
-	redis-server redis-tools postgresql iperf3 tshark parallel \
+	redis-server redis-tools postgresql iperf3 tshark tcpdump xxd parallel \
 	nghttp2-client nghttp2-server
 
 VERSION	:= $(shell sed -n 's/^.define MUX_VERSION[^"]*"\(.*\)"/\1/p' lib/mux.h)

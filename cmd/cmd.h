@@ -27,6 +27,7 @@ extern const struct verb *const cmd_verbs[];
 extern const struct verb verb_serve;
 extern const struct verb verb_call;
 extern const struct verb verb_tunnel;
+extern const struct verb verb_dump;
 extern const struct verb verb_addr;
 
 #endif

@@ -49,23 +49,46 @@ plain_run(const unsigned char *s, size_t n)
 	return i;
 }
 
-void
-jout_mem(struct jout *j, const char *key, const void *p, size_t n)
+static void
+put_text(FILE *f, const void *p, size_t n)
 {
 	const unsigned char *s = p;
 	uint32_t c;
 	size_t len;
 
-	fprintf(j->f, ",\"%s\":\"", key);
+	fputc('"', f);
 	for (; n > 0; s += len, n -= len) {
 		if ((len = plain_run(s, n)) > 0) {
-			fwrite(s, 1, len, j->f);
+			fwrite(s, 1, len, f);
 			continue;
 		}
 		len = utf8_char(s, n, &c);
-		put_char(j->f, c != UTF8_BAD ? c : REPLACEMENT);
+		put_char(f, c != UTF8_BAD ? c : REPLACEMENT);
 	}
-	fputc('"', j->f);
+	fputc('"', f);
+}
+
+static void
+put_b64(FILE *f, const void *p, size_t n)
+{
+	const unsigned char *s = p;
+	char text[B64_LEN(3 * 256)];
+	size_t k;
+
+	fputc('"', f);
+	for (; n > 0; s += k, n -= k) {
+		k = n < 3 * 256 ? n : 3 * 256;
+		b64_encode(text, s, k);
+		fwrite(text, 1, B64_LEN(k), f);
+	}
+	fputc('"', f);
+}
+
+void
+jout_mem(struct jout *j, const char *key, const void *p, size_t n)
+{
+	fprintf(j->f, ",\"%s\":", key);
+	put_text(j->f, p, n);
 }
 
 /* Shells drop a NUL, and so do programs that keep strings as C does. */
@@ -78,21 +101,43 @@ jout_is_text(const void *p, size_t n)
 void
 jout_bytes(struct jout *j, const char *key, const void *p, size_t n)
 {
-	const unsigned char *s = p;
-	char text[B64_LEN(3 * 256)];
-	size_t k;
-
 	if (jout_is_text(p, n)) {
 		jout_mem(j, key, p, n);
 		return;
 	}
-	fprintf(j->f, ",\"%s_b64\":\"", key);
-	for (; n > 0; s += k, n -= k) {
-		k = n < 3 * 256 ? n : 3 * 256;
-		b64_encode(text, s, k);
-		fwrite(text, 1, B64_LEN(k), j->f);
-	}
-	fputc('"', j->f);
+	fprintf(j->f, ",\"%s_b64\":", key);
+	put_b64(j->f, p, n);
+}
+
+void
+jout_list_begin(struct jout *j, const char *key, bool text)
+{
+	fprintf(j->f, ",\"%s%s\":[", key, text ? "" : "_b64");
+	j->b64 = !text;
+	j->n_items = 0;
+}
+
+void
+jout_list_bytes(struct jout *j, const void *p, size_t n)
+{
+	if (j->n_items++ > 0)
+		fputc(',', j->f);
+	if (j->b64)
+		put_b64(j->f, p, n);
+	else
+		put_text(j->f, p, n);
+}
+
+void
+jout_list_u64(struct jout *j, uint64_t val)
+{
+	fprintf(j->f, "%s%" PRIu64, j->n_items++ > 0 ? "," : "", val);
+}
+
+void
+jout_list_end(struct jout *j)
+{
+	fputc(']', j->f);
 }
 
 void

@@ -40,6 +40,7 @@ const struct verb *const cmd_verbs[] = {
 	&verb_serve,
 	&verb_call,
 	&verb_tunnel,
+	&verb_dump,
 	&verb_addr,
 	&verb_help,
 	&verb_version,

@@ -102,6 +102,8 @@ char *out_vis(const char *text);
  */
 struct jout {
 	FILE *f;
+	bool b64;		/* of the list at hand */
+	size_t n_items;
 };
 
 void jout_begin(struct jout *, FILE *);
@@ -111,6 +113,11 @@ void jout_mem(struct jout *, const char *key, const void *p, size_t n);
  * instead. */
 bool jout_is_text(const void *p, size_t n);
 void jout_bytes(struct jout *, const char *key, const void *p, size_t n);
+/* A list, of texts or else as KEY_b64, and of numbers. */
+void jout_list_begin(struct jout *, const char *key, bool text);
+void jout_list_bytes(struct jout *, const void *p, size_t n);
+void jout_list_u64(struct jout *, uint64_t val);
+void jout_list_end(struct jout *);
 /* A JSON value that is ASCII on one line. */
 void jout_raw(struct jout *, const char *key, const char *json);
 void jout_u64(struct jout *, const char *key, uint64_t val);

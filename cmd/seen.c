@@ -65,6 +65,7 @@ tell_frame(struct seen_all *a, struct conn *c, struct way *w,
 
 	s->rec = &w->rec;
 	s->frame = &w->frame;
+	s->note = &w->note;
 	s->conn = &c->pub;
 	s->head = head;
 	s->n_head = n;
@@ -181,6 +182,7 @@ begin_frame(struct seen_all *a, struct conn *c, struct way *w,
 	w->rec = *r;
 	w->next = r->wire;
 	w->seen = (struct seen){ .cut = r->n < r->wire };
+	w->note = (struct seen_note){ 0 };
 	w->busy = true;
 	w->told = false;
 	if (gather(a, c, w, r->data + MUX_FRAME_HEADER,
@@ -216,7 +218,8 @@ tell_plain(struct seen_all *a, struct conn *c,
     const struct mux_dump_record *r)
 {
 	size_t n = r->n < SEEN_HEAD ? r->n : SEEN_HEAD;
-	struct seen s = { .rec = r, .head = r->data, .n_head = n,
+	struct seen_note note = { 0 };
+	struct seen s = { .note = &note, .rec = r, .head = r->data, .n_head = n,
 	    .whole = n == r->n && r->n == r->wire, .cut = r->n < r->wire,
 	    .body = r->data, .n_body = n };
 

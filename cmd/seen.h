@@ -73,6 +73,12 @@ struct seen_conn {
 	void *user;
 };
 
+/* What its reader notes of a frame, until it is over; at first all 0. */
+struct seen_note {
+	uint64_t off;
+	unsigned flags;
+};
+
 struct seen {
 	const struct mux_dump_record *rec;	/* the first piece, or event;
 						 * its data may be NULL */
@@ -86,6 +92,7 @@ struct seen {
 	const uint8_t *body;		/* what is in head behind it */
 	size_t n_body;
 	const struct seen_conn *conn;
+	struct seen_note *note;
 	struct seen_thing *of;		/* NULL: none, or not known */
 	uint64_t index;			/* in the whole input, from 1 */
 	uint64_t t;			/* ns since the first record */

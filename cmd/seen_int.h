@@ -67,6 +67,7 @@ struct way {			/* one direction of a connection */
 	struct seen seen;
 	struct mux_dump_record rec;
 	struct mux_frame frame;
+	struct seen_note note;
 	uint8_t *buf;
 	size_t n_buf, cap;
 	uint32_t next;		/* offset of the piece that is to come */

@@ -107,6 +107,35 @@ assert_call() {
 	fi
 }
 
+# assert_frames FILE EXPR [-n COUNT]
+#
+# Frames of the capture FILE for which EXPR is true (muxctl-dump(1), FILTERS)
+# are there: COUNT of them, or at least one.
+assert_frames() {
+	local file=$1 expr=$2 want= got status=0 lines
+	shift 2
+	if [ "${1:-}" = -n ]; then
+		want=$2
+	fi
+	lines=$("${MUXCTL:-muxctl}" dump -T fields -e index -f "$expr" \
+	    "$file") || status=$?
+	# 1 is nothing, which may be what is wanted.
+	[ "$status" -le 1 ] || {
+		echo "frames of $file: status $status"
+		return 1
+	}
+	got=$(printf '%s' "${lines:+$lines$'\n'}" | wc -l)
+	if [ "$got" -eq "${want:--1}" ] ||
+	    { [ -z "$want" ] && [ "$got" -gt 0 ]; }; then
+		return 0
+	fi
+	echo "frames of $file with $expr"
+	echo "  $((got)), expected ${want:-at least 1}"
+	echo "  of all:"
+	"${MUXCTL:-muxctl}" dump --no-time "$file" 2>&1 | sed 's/^/  /'
+	return 1
+}
+
 # ---- what is not for tests to call ----
 
 _mux_show_log() {

@@ -148,3 +148,28 @@ theirs() {	# [BATS-OPTION]...
 	[ "$(sed -n 's/^batslibdir=//p' \
 	    "$BATS_TEST_DIRNAME/../../lib/mux.pc.in")" = '${prefix}/lib/bats' ]
 }
+
+@test "assert_frames: how many frames of a capture there are" {
+	printf '\5\0\0\0\1\0\0\0\0\0\0\0\0\0hello' >a
+	printf '\5\0\0\0\1\0\0\0\0\0\0\0\1\0HELLO' >>a
+	theirs <<-E
+	setup() { set -eu; cd "$PWD"; }
+	TEST "good" {
+		assert_frames a 'type==request'
+		assert_frames a 'len==5' -n 2
+		assert_frames a 'type==data' -n 0
+	}
+	TEST "bad: none" { assert_frames a 'type==data'; }
+	TEST "bad: too many" { assert_frames a 'len==5' -n 1; }
+	TEST "bad: too few" { assert_frames a 'len==5' -n 3; }
+	TEST "bad: a filter" { assert_frames a 'typ==5' -n 0; }
+	TEST "bad: a file" { assert_frames none 'len' -n 0; }
+	E
+	[ "$status" -eq 1 ]
+	[[ $output == *"ok 1 good"* ]]
+	[ "$(grep -c '^not ok . bad' <<<"$output")" -eq 5 ]
+	[[ $output == *"0, expected at least 1"* ]]
+	[[ $output == *"2, expected 1"* ]]
+	[[ $output == *'> request '*'"hello"'* ]]
+	[[ $output == *"no such field: typ"* ]]
+}

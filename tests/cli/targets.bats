@@ -175,8 +175,8 @@ refused() {	# WORD...
 	# Where localhost is ::1 as well, that has to be denied, too.
 	for order in "--deny-target tcp:127.0.0.0/8:* --allow-target tcp:*:*" \
 	    "--allow-target tcp:*:* --deny-target tcp:127.0.0.0/8:*"; do
-		serve $order --deny-target "tcp:[::1]:*" -T t=tcp:127.0.0.1:"$PORT" \
-		    -T h=tcp:localhost:"$PORT"
+		serve $order --deny-target "tcp:[::1]:*" \
+		    -T t=tcp:127.0.0.1:"$PORT" -T h=tcp:localhost:"$PORT"
 		for word in "tcp:127.0.0.1:$PORT" "tcp:localhost:$PORT" t h; do
 			ask "$word"
 			said 126 "not permitted"

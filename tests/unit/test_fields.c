@@ -6,6 +6,7 @@
 
 #include "../../cmd/fields.h"
 #include "made.h"
+#include "page.h"
 #include "tap.h"
 
 static bool
@@ -102,10 +103,33 @@ printing(void)
 	    .n = 520 }, want);
 }
 
+/* muxctl-dump(1), FIELDS: the same, in the same order. */
+static void
+in_the_manual(void)
+{
+	static const char *const kinds[] = { "number", "time", "word",
+	    "bytes", "flag" };
+	struct page p;
+	size_t i = 0;
+
+	ok(page_open(&p, "man/muxctl-dump.1", "FIELD-TABLE-BEGIN",
+	    "FIELD-TABLE-END"), "the page has a table");
+	for (; page_row(&p) && p.n_cells == 3 && i < n_fields; i++) {
+		if (strncmp(p.cell[0], "Li ", 3) == 0)
+			p.cell[0] += 3;
+		is_str(p.cell[0], fields[i].name, "%s", fields[i].name);
+		is_str(p.cell[1], kinds[fields[i].kind], "its kind");
+		is_str(p.cell[2], fields[i].help, "what it is");
+	}
+	page_close(&p);
+	is_u64(i, n_fields, "all fields");
+}
+
 int
 main(void)
 {
 	table();
+	in_the_manual();
 	refs();
 	printing();
 	return tap_done();
