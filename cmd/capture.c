@@ -51,6 +51,7 @@ struct capture {
 static int
 damaged(const struct capture *c, uint64_t at, const char *reason)
 {
+	c->ops.flush(c->arg);
 	return say_exit(CMD_DAMAGED, "%s: offset %" PRIu64 ": %s", c->name, at,
 	    reason);
 }

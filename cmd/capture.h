@@ -27,6 +27,8 @@ struct capture_ops {
 	/* Before each read: 0, or the exit status to stop with.  What was
 	 * read before has been handed on.  `live`: it may take a while. */
 	int (*await)(int fd, bool live, void *arg);
+	/* Something is about to be said: what came before it is shown. */
+	void (*flush)(void *arg);
 };
 
 struct capture *capture_new(const struct capture_ops *, void *arg);

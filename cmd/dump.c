@@ -157,6 +157,16 @@ wait_for(const struct dump *d, int fd, bool live)
 	return ppoll(&p, 1, d->deadline == UINT64_MAX ? NULL : &ts, &none);
 }
 
+static void
+on_flush(void *arg)
+{
+	const struct dump *d = arg;
+
+	fflush(stdout);
+	if (d->write != NULL)
+		fflush(d->write);
+}
+
 /* -1: a signal said that this is all. */
 static int
 on_await(int fd, bool live, void *arg)
@@ -167,9 +177,7 @@ on_await(int fd, bool live, void *arg)
 
 	if (live) {
 		catch_signals(d);
-		fflush(stdout);
-		if (d->write != NULL)
-			fflush(d->write);
+		on_flush(d);
 	}
 	do
 		r = wait_for(d, fd, live);
@@ -194,7 +202,8 @@ on_record(const struct mux_dump_record *r, void *arg)
 
 static const struct capture_ops capture_ops = {
 	.record = on_record,
-	.await = on_await
+	.await = on_await,
+	.flush = on_flush
 };
 
 /* ---- files ---- */

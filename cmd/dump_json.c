@@ -4,7 +4,6 @@
  * keys of an object come in the order of the table, or of -e.
  */
 #include <bsd/string.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,6 @@
 #include "fields.h"
 #include "out.h"
 
-#define NS_PER_S	UINT64_C(1000000000)
 #define MAX_VALUES	1024u	/* of one field of one frame */
 
 struct columns {
@@ -127,16 +125,12 @@ columns_end(void *sink)
 static void
 put_key(struct jout *j, const char *key, const struct value *v)
 {
-	char word[32];
-
 	switch (v->kind) {
 	case FIELD_NUMBER:
 		jout_u64(j, key, v->num);
 		break;
 	case FIELD_TIME:
-		snprintf(word, sizeof(word), "%" PRIu64 ".%09" PRIu64,
-		    v->num / NS_PER_S, v->num % NS_PER_S);
-		jout_raw(j, key, word);
+		jout_ns(j, key, v->num);
 		break;
 	case FIELD_WORD:
 		jout_mem(j, key, v->p, v->n);
@@ -178,15 +172,19 @@ ndjson_frame(const struct seen *s, void *sink)
 {
 	const struct columns *c = sink;
 	const struct field_ref *f;
-	char name[256];
+	const char *name;
+	char whole[256];
 	struct value v;
 	struct jout j;
 
 	jout_begin(&j, c->f);
 	for (f = c->list; f < c->list + c->n; f++) {
-		snprintf(name, sizeof(name), "%s%.*s", f->field->name,
-		    f->sub != NULL ? (int)f->n_sub + 1 : 0,
-		    f->sub != NULL ? f->sub - 1 : "");
+		name = f->field->name;
+		if (f->sub != NULL) {
+			snprintf(whole, sizeof(whole), "%s.%.*s", name,
+			    (int)f->n_sub, f->sub);
+			name = whole;
+		}
 		if (f->field->nth != NULL)
 			put_list(&j, name, f, s);
 		else if (f->field->get(s, &v))

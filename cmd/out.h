@@ -121,6 +121,8 @@ void jout_list_end(struct jout *);
 /* A JSON value that is ASCII on one line. */
 void jout_raw(struct jout *, const char *key, const char *json);
 void jout_u64(struct jout *, const char *key, uint64_t val);
+/* As seconds, with nine digits behind the point. */
+void jout_ns(struct jout *, const char *key, uint64_t ns);
 void jout_bool(struct jout *, const char *key, bool val);
 int jout_end(struct jout *);	/* 0, or -1 if the file has an error */
 

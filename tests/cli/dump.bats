@@ -322,6 +322,13 @@ types() {
 	done
 }
 
+@test "what is said of a file comes behind what was in it" {
+	conversation >s0
+	printf x >>s0
+	muxctl dump s0 >got 2>&1 || [ "$?" -eq 65 ]
+	tail -n 1 got | grep -q 'offset [0-9]*: the file ends within a frame'
+}
+
 @test "every byte flipped: no crash, at most one line, status 0 or 65" {
 	conversation >s0
 	muxctl dump s0 -w a.pcapng

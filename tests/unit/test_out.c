@@ -228,6 +228,38 @@ one_value(const void *p, size_t n)
 }
 
 static void
+test_json_lists(void)
+{
+	struct jout j;
+	char *buf = NULL;
+	size_t len;
+	FILE *f = open_memstream(&buf, &len);
+
+	if (f == NULL)
+		return;
+	jout_begin(&j, f);
+	jout_list_begin(&j, "a", true);
+	jout_list_bytes(&j, "x\"", 2);
+	jout_list_bytes(&j, "", 0);
+	jout_list_end(&j);
+	jout_list_begin(&j, "b", false);
+	jout_list_bytes(&j, "\xff", 1);
+	jout_list_u64(&j, 0);
+	jout_list_end(&j);
+	jout_list_begin(&j, "c", true);
+	jout_list_end(&j);
+	jout_ns(&j, "t", 12000000345);
+	jout_ns(&j, "u", 999999999);
+	jout_ns(&j, "v", 0);
+	jout_end(&j);
+	fclose(f);
+	is_str(buf, "{\"v\":1,\"a\":[\"x\\\"\",\"\"],"
+	    "\"b_b64\":[\"/w==\",0],\"c\":[],\"t\":12.000000345,"
+	    "\"u\":0.999999999,\"v\":0.000000000}\n", "lists and times");
+	free(buf);
+}
+
+static void
 test_json_bytes(void)
 {
 	static char big[1000];
@@ -631,6 +663,7 @@ main(void)
 	test_color();
 	test_vis();
 	test_json();
+	test_json_lists();
 	test_json_bytes();
 	test_events();
 	test_gate();
