@@ -364,15 +364,19 @@ duplex_error(const struct duplex *d)
 	return err;
 }
 
-static void
+/* 0; or -1 and errno: what was written may not be where it belongs. */
+static int
 close_fd(int *fd, bool *blocks)
 {
+	int r = 0;
+
 	if (*fd < 0)
-		return;
+		return 0;
 	block_again(*fd, blocks);
 	if (*fd > STDERR_FILENO || ends_null(*fd) != 0)
-		close(*fd);
+		r = close(*fd);
 	*fd = -1;
+	return r;
 }
 
 /* Standard input and output are often one and the same socket or terminal. */
@@ -423,14 +427,17 @@ duplex_shut_in(struct duplex *d)
 	return true;
 }
 
-void
+int
 duplex_close(struct duplex *d)
 {
+	bool one = d->in == d->out;
+	int r;
+
 	disarm(d);
-	if (d->in == d->out)
+	if (one)
 		d->out = -1;
-	close_fd(&d->in, &d->in_blocks);
-	close_fd(&d->out, &d->out_blocks);
+	r = close_fd(&d->in, &d->in_blocks);
+	return one ? r : close_fd(&d->out, &d->out_blocks);
 }
 
 void

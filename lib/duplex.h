@@ -67,7 +67,8 @@ bool duplex_closes_in(const struct duplex *d);
  * duplex_close().
  */
 void duplex_arm(struct duplex *d);
-void duplex_close(struct duplex *d);
+/* 0; or -1 and errno, of the descriptor that was written to. */
+int duplex_close(struct duplex *d);
 /* Close so that the other side learns of an error where that is possible:
  * TCP sends RST. */
 void duplex_reset(struct duplex *d);

@@ -365,7 +365,8 @@ struct mux_outlet_ops {
 	void (*left)(struct mux_outlet *, size_t n, void *arg);
 	/* After mux_outlet_end(): all has left, and it is closed. */
 	void (*ended)(struct mux_outlet *, void *arg);
-	/* Nothing can be written any more (EPIPE: nobody reads).  Bytes that
+	/* Nothing can be written any more (EPIPE: nobody reads), or close(2)
+	 * says that what was written is not there.  Bytes that
 	 * wait and all that come count as having left, by left() and by
 	 * mux_outlet_write().  ended() does not follow. */
 	void (*failed)(struct mux_outlet *, int err, void *arg);

@@ -76,7 +76,8 @@ outlet_error(const struct mux_outlet *o, unsigned ready)
 	return (ready & MUX_HANGUP) && o->io.out_kind == FD_UNIX ? EPIPE : 0;
 }
 
-static void
+/* 0, or errno: some file systems only say now that there was no room. */
+static int
 outlet_close(struct mux_outlet *o)
 {
 	mux_watch_free(o->watch);
@@ -84,7 +85,7 @@ outlet_close(struct mux_outlet *o)
 	/* A socket that is ours may have another number to be read by. */
 	if (!o->io.inherited)
 		duplex_shut_out(&o->io);
-	duplex_close(&o->io);
+	return duplex_close(&o->io) == 0 || errno == EINTR ? 0 : errno;
 }
 
 /* The last callback. */
@@ -92,12 +93,13 @@ static void
 outlet_over(struct mux_outlet *o)
 {
 	o->over = true;
+	if (o->err == 0)
+		o->err = outlet_close(o);
 	if (o->err != 0) {
 		if (o->ops->failed != NULL)
 			o->ops->failed(o, o->err, o->arg);
 		return;
 	}
-	outlet_close(o);
 	if (o->ops->ended != NULL)
 		o->ops->ended(o, o->arg);
 }

@@ -4,6 +4,7 @@
  * last of them, or a failure does.
  */
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <pty.h>
@@ -89,6 +90,22 @@ put(const void *p, size_t n)
 	me.gone += (size_t)w;
 }
 
+/* Over a network or with a quota, close(2) may be the first to know.  Of libc
+ * only what is called by others is replaced, so that is enough. */
+static int close_fails_of = -1, close_err;
+
+int
+close(int fd)
+{
+	long r = syscall(SYS_close, fd);
+
+	if (fd != close_fails_of)
+		return (int)r;
+	close_fails_of = -1;
+	errno = close_err;
+	return -1;
+}
+
 static bool
 is_open(int fd)
 {
@@ -161,6 +178,28 @@ into_pipe(void)
 	    "and only one end is told");
 	mux_outlet_free(me.o);
 	mux_outlet_free(NULL);
+	close(fds[0]);
+}
+
+static void
+close_fails(int err, bool is_failure)
+{
+	int fds[2];
+	char buf[4];
+
+	pipe_of(fds);
+	outlet(fds[1], false);
+	put("text", 4);
+	close_fails_of = fds[1];
+	close_err = err;
+	mux_outlet_end(me.o);
+	pump_until(me.n_failed + me.n_ended > 0);
+	is_u64(me.n_failed, is_failure, "failed() for %s", strerror(err));
+	is_u64(me.n_ended, !is_failure, "ended()");
+	ok(me.err == (is_failure ? err : 0), "and why");
+	ok(!is_open(fds[1]), "it is closed all the same");
+	ok(read(fds[0], buf, 4) == 4 && read(fds[0], buf, 4) == 0, "once");
+	mux_outlet_free(me.o);
 	close(fds[0]);
 }
 
@@ -440,6 +479,9 @@ main(void)
 	before = n_fds();
 	into_pipe();
 	only_the_end();
+	close_fails(EDQUOT, true);
+	close_fails(EIO, true);
+	close_fails(EINTR, false);
 	reader_goes(0, 0, NOWHERE);
 	reader_goes(10, 10, NOWHERE);
 	reader_goes(MUCH, 0, NOWHERE);
