@@ -281,9 +281,9 @@ give_up(struct batch *b)
 
 	TAILQ_FOREACH_SAFE(j, &b->all, next, next)
 		if (j->state == JOB_RUNS)
-			invoke_cancel(j->inv, MUX_DEADLINE, "no progress of "
-			    "any call for 30s (-t D: a limit for each, "
-			    "-t 0: none)");
+			invoke_cancel(j->inv, MUX_DEADLINE, "no byte of any "
+			    "call moved for 30 s, the limit without -t "
+			    "(-t D: one for each, -t 0: none)");
 }
 
 static void

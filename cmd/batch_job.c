@@ -302,11 +302,14 @@ keep_result(struct job *j, const struct result *r)
 {
 	const struct batch *b = j->b;
 	const char *error = r->error;
+	char late[CALL_LATE];
 
 	/* Whoever looked at the clock first, it is our limit. */
 	if (r->kind == RESULT_TIMEOUT && b->c->com.timeout != OPT_UNSET &&
-	    mux_loop_now(b->c->loop) - j->sent >= b->c->com.timeout)
-		error = "no end within -t (-t 0: no limit)";
+	    mux_loop_now(b->c->loop) - j->sent >= b->c->com.timeout) {
+		call_late(b->c, late);
+		error = late;
+	}
 	j->r = *r;
 	if (r->kind == RESULT_NOMETHOD && method_of(j) != NULL)
 		j->r.error = no_method(j);

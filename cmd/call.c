@@ -22,7 +22,8 @@ static int cmd_call(int argc, char **argv);
 const struct verb verb_call = {
 	.name = "call",
 	.main = cmd_call,
-	.synopsis = "call [-a ADDR] [OPTION]... [--] METHOD [ARG]... [-]\n"
+	.synopsis = "call [OPTION]... METHOD [OPTION]... [ARG]... [-]\n"
+	    "call [OPTION]... -- METHOD [ARG]...\n"
 	    "call [-a ADDR] --bench N [-P N] [--rate N] [--fail-if EXPR] "
 	    "METHOD [ARG]...\n"
 	    "call [-a ADDR] --batch[=FILE] [OPTION]... [METHOD [ARG]...]\n"
@@ -82,6 +83,15 @@ call_pause(int64_t tries)
 	for (; tries > 1 && wait < RETRY_MAX_NS; tries--)
 		wait *= 2;
 	return wait < RETRY_MAX_NS ? wait : RETRY_MAX_NS;
+}
+
+void
+call_late(const struct call *c, char buf[CALL_LATE])
+{
+	char within[OPT_WITHIN];
+
+	opt_within(&c->com, within);
+	snprintf(buf, CALL_LATE, "no end %s", within);
 }
 
 void

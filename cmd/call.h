@@ -137,8 +137,12 @@ void call_request(const struct call *, struct mux_request *);
 int call_meta_read(struct call *);	/* 0, or an exit status, said */
 void call_meta_free(struct call_meta *);
 
-/* Without -t: so long nothing may come. */
+/* Without -t: so long no byte need move. */
 #define CALL_IDLE_NS	UINT64_C(30000000000)
+/* "no end within the 1 s of -t ...": as error of a call that was given so
+ * long. */
+#define CALL_LATE	(OPT_WITHIN + 10)
+void call_late(const struct call *, char buf[CALL_LATE]);
 /* ns to wait before one more attempt, of those that failed. */
 uint64_t call_pause(int64_t tries);
 

@@ -17,7 +17,7 @@
 #define HANDSHAKE_NS	UINT64_C(5000000000)
 
 const struct opt call_opts_table[] = {
-	OPT_HEADING("What is sent"),
+	OPT_HEADING("What is sent (a last word \"-\" is -d @-)"),
 	{ OPT_ROW("data", 'd', OPT_LIST, "DATA|@FILE|@-",
 	    "the body: these bytes, those of FILE, or standard input",
 	    S(data)) },
@@ -147,6 +147,27 @@ read_words(struct call_opts *o, const struct opt_rest *rest)
 	o->n_args--;
 }
 
+/* Who forgot that the first argument ends the options finds out by this. */
+static void
+say_passed(const struct call_opts *o, const struct opt_rest *rest)
+{
+	const char *word;
+	size_t i;
+
+	if (rest->dashes || !say_on(SAY_INFO))
+		return;
+	for (i = 0; i < o->n_args; i++) {
+		word = o->args[i];
+		if (word[0] != '-' || word[1] == '\0')
+			continue;
+		/* What comes behind it may be a secret of the method's. */
+		say(SAY_INFO, "%s: '%.*s' is an argument of the method: "
+		    "options of call come before the first one", o->method,
+		    word[1] == '-' ? (int)strcspn(word, "=") : 2, word);
+		return;
+	}
+}
+
 static bool
 is_stdin(const struct opt_item *i)
 {
@@ -176,6 +197,10 @@ call_opts_read(struct call *c, const struct opt_rest *rest)
 	int r;
 
 	read_words(o, rest);
+	if (o->method != NULL && o->method[0] == '\0')
+		return say_exit(CMD_USAGE, "expected a method, got an empty "
+		    "word (--list: which there are)");
+	say_passed(o, rest);
 	if ((r = read_stderr(o)) != 0 || (r = check_fd(o->status_fd)) != 0)
 		return r;
 	if (o->data.n + (o->stream_stdin ? 1 : 0) > 1)

@@ -206,7 +206,7 @@ say_refused(const struct work_peer *peer, const struct mux_request *q,
 {
 	const char *name = mux_code_name(code);
 
-	say_gated(&refused_gate, SAY_INFO, "refused a call of '%.*s' from "
+	say_gated(&refused_gate, SAY_NOTE, "refused a call of '%.*s' from "
 	    "%s: %s", q->method.len < 100 ? (int)q->method.len : 100,
 	    q->method.len > 0 ? (const char *)q->method.p : "", peer->who,
 	    name != NULL ? name : "refused");

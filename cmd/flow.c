@@ -60,30 +60,46 @@ flow_text(const struct flow *f, const struct mux_relay_end *end)
 	return f->detail != NULL ? f->detail : end->text;
 }
 
+/* Does the text say by itself what the name of the code would? */
+static bool
+is_enough(uint32_t code, const char *text)
+{
+	/* How it ended has said so; and a program is not connected to. */
+	return (code == MUX_CARRIER_LOST && text[0] != '\0') ||
+	    (code == MUX_CONNECT_FAILED && strncmp(text, "start ", 6) == 0);
+}
+
+void
+flow_words(uint32_t code, const char *text, char buf[FLOW_WORDS])
+{
+	const char *name = mux_code_name(code);
+	char number[16];
+
+	if (name == NULL) {
+		snprintf(number, sizeof(number), "code %" PRIu32, code);
+		name = number;
+	}
+	if (strcmp(text, name) == 0)
+		text = "";
+	else if (is_enough(code, text))
+		name = "";
+	snprintf(buf, FLOW_WORDS, "%s%s%.400s", name,
+	    name[0] != '\0' && text[0] != '\0' ? ": " : "", text);
+}
+
 /* " (connect failed: Connection refused)", or nothing. */
 static void
 reason(const struct flow *f, const struct mux_relay_end *end, char *buf,
     size_t size)
 {
-	const char *text = flow_text(f, end);
-	const char *name = mux_code_name(end->code);
-	char number[16];
+	char words[FLOW_WORDS];
 
 	if (end->code == MUX_OK) {
 		buf[0] = '\0';
 		return;
 	}
-	if (name == NULL) {
-		snprintf(number, sizeof(number), "code %" PRIu32, end->code);
-		name = number;
-	}
-	if (strcmp(text, name) == 0)
-		text = "";
-	/* How it ended has said so. */
-	else if (end->code == MUX_CARRIER_LOST && text[0] != '\0')
-		name = "";
-	snprintf(buf, size, " (%s%s%s%s%s%s%s)", name,
-	    name[0] != '\0' && text[0] != '\0' ? ": " : "", text,
+	flow_words(end->code, flow_text(f, end), words);
+	snprintf(buf, size, " (%s%s%s%s%s)", words,
 	    f->dialled != NULL && f->rule != NULL ? "; dialled " : "",
 	    f->dialled != NULL && f->rule != NULL ? f->dialled : "",
 	    f->rule != NULL ? "; rule: " : "",

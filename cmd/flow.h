@@ -45,6 +45,9 @@ void flow_release(struct flow *);
 /* "uid 1000" where the kernel said so, else the address. */
 void flow_who(const struct mux_ends *, char buf[FLOW_WHO]);
 
+#define FLOW_WORDS	480
+/* "connect failed: Connection refused", and nothing twice. */
+void flow_words(uint32_t code, const char *text, char buf[FLOW_WORDS]);
 /* The line at its end. */
 void flow_say_end(const struct flow *, enum say_level,
     const struct mux_relay_end *);

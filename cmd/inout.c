@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "locals.h"
 #include "mux_io.h"
+#include "flow.h"
 #include "inout.h"
 
 /* ---- the end ---- */
@@ -33,22 +34,18 @@ inout_status(const struct mux_relay_end *end)
 void
 inout_ended(struct inout *s, const struct mux_relay_end *end)
 {
-	const char *name = mux_code_name(end->code), *text = end->text;
 	int status = inout_status(end);
-
-	if (name == NULL)
-		name = "code of the application";
-	else if (strcmp(name, text) == 0)
-		text = "";
+	char words[FLOW_WORDS];
 
 	if (status == CMD_LOST)
 		return;
+	flow_words(end->code, end->text, words);
 	if (status == CMD_USAGE)
 		say(SAY_ERROR, "standard input or output: %s",
-		    text[0] != '\0' ? text : name);
+		    end->text[0] != '\0' ? end->text : words);
 	else if (status == CMD_FAIL || status == CMD_REFUSED)
-		say(SAY_ERROR, "target %s: %s: %s%s%s", s->target, end->how,
-		    name, text[0] != '\0' ? ": " : "", text);
+		say(SAY_ERROR, "target %s: %s: %s", s->target, end->how,
+		    words);
 	s->over(status, s->arg);
 }
 

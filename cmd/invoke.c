@@ -29,6 +29,7 @@ struct invoke {
 	uint64_t sent;			/* when last looked at */
 	bool want_err, had_err, answered;
 	bool touched;			/* some of the body was read */
+	bool starved;			/* its source has nothing for now */
 	unsigned busy;
 	bool gone;
 };
@@ -109,10 +110,9 @@ on_fill(struct mux_call *c, void *buf, size_t max, unsigned *flags,
 	size_t n = mux_inlet_fill(i->inlet, buf, max, flags);
 
 	(void)c;
-	if (n > 0) {
-		i->progress = mux_loop_now(i->loop);
-		i->touched = true;
-	}
+	i->touched = i->touched || n > 0;
+	i->starved = n == 0 && max > 0 && (*flags & MUX_FILL_END) == 0;
+	i->progress = mux_loop_now(i->loop);
 	return n;
 }
 
@@ -185,9 +185,12 @@ static const struct mux_call_ops read_ops = {
 static void
 on_readable(struct mux_inlet *in, void *arg)
 {
-	const struct invoke *i = arg;
+	struct invoke *i = arg;
 
 	(void)in;
+	if (i->starved)
+		i->progress = mux_loop_now(i->loop);
+	i->starved = false;
 	if (i->call != NULL)
 		mux_call_ready(i->call);
 }
@@ -361,6 +364,8 @@ invoke_progress(struct invoke *i)
 
 	if (i->call == NULL)
 		return i->progress;
+	if (i->starved)
+		return mux_loop_now(i->loop);
 	/* A body that was given whole leaves without a word. */
 	mux_call_stats(i->call, &st);
 	if (st.sent != i->sent)

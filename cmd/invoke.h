@@ -48,7 +48,8 @@ void invoke_consume(struct invoke *, size_t body, size_t err);
  * MUX_DEADLINE) with this sentence, which may be NULL.
  */
 void invoke_cancel(struct invoke *, uint32_t code, const char *why);
-/* ns on the loop's clock: the last byte either way, or its beginning. */
+/* ns on the loop's clock: the last byte either way, or its beginning; now,
+ * while the peer waits for body_fd. */
 uint64_t invoke_progress(struct invoke *);
 /* Was nothing read from body_fd yet?  In done(), too. */
 bool invoke_untouched(const struct invoke *);

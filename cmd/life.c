@@ -238,16 +238,42 @@ split(void)
 	return -1;
 }
 
+/* As a line: without its end `read` of the shell fails.  libbsd neither
+ * writes one nor reads it. */
+static int
+write_pid(struct pidfh *file)
+{
+	char line[16];
+	int n = snprintf(line, sizeof(line), "%d\n", (int)getpid());
+
+	return ftruncate(pidfile_fileno(file), 0) == 0 &&
+	    pwrite(pidfile_fileno(file), line, (size_t)n, 0) == n ? 0 : -1;
+}
+
+/* Somebody has it; who that is may not be written yet. */
+static int
+say_taken(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int pid;
+
+	if (f == NULL || fscanf(f, "%d", &pid) != 1)
+		say(SAY_ERROR, "pidfile '%s': another process has it", path);
+	else
+		say(SAY_ERROR, "pidfile '%s': process %d has it", path, pid);
+	if (f != NULL)
+		fclose(f);
+	return CMD_USAGE;
+}
+
 static int
 write_pidfile(const char *path)
 {
-	pid_t other = -1;
-
-	life.pidfile = pidfile_open(path, 0644, &other);
+	/* With a place for the number, what it cannot read is the error. */
+	life.pidfile = pidfile_open(path, 0644, NULL);
 	if (life.pidfile == NULL && errno == EEXIST)
-		return say_exit(CMD_USAGE, "pidfile '%s': process %jd has it",
-		    path, (intmax_t)other);
-	if (life.pidfile == NULL || pidfile_write(life.pidfile) != 0)
+		return say_taken(path);
+	if (life.pidfile == NULL || write_pid(life.pidfile) != 0)
 		return say_exit(CMD_USAGE, "pidfile '%s': %s", path,
 		    strerror(errno));
 	return -1;
@@ -318,7 +344,7 @@ close_addrs(void)
 	if (f == NULL)
 		return -1;
 	life.addrs = NULL;
-	bad = fflush(f) != 0 || ferror(f);
+	bad = f == stdout ? out_flush() != 0 : fflush(f) != 0 || ferror(f);
 	if (f != stdout && f != stderr && fclose(f) != 0)
 		bad = true;
 	if (!bad && life.addrs_tmp != NULL)

@@ -113,11 +113,11 @@ tell_closed(struct link *l, int err, const struct mux_why *why)
 		snprintf(whole.text, sizeof(whole.text), "no HELLO: %.350s",
 		    why->text);
 	else if (err != MUX_E_DONE)
-		snprintf(whole.text, sizeof(whole.text), "carrier lost: "
-		    "%.350s", why->text);
+		snprintf(whole.text, sizeof(whole.text), "connection "
+		    "lost: %.350s", why->text);
 	else
-		snprintf(whole.text, sizeof(whole.text), "carrier lost: "
-		    "%.300s: the server ended the connection",
+		snprintf(whole.text, sizeof(whole.text), "connection "
+		    "lost: %.300s: the server ended it",
 		    mux_addr_str(l->addr));
 	if (err != MUX_E_DONE || !l->ready)
 		kids_explain(&l->kids, l->child, &whole);

@@ -44,21 +44,45 @@ struct one {
 
 /* ---- the end ---- */
 
+/* However well the call went. */
+static void
+fail_here(struct one *o, const char *text)
+{
+	result_release(&o->r);
+	result_make(&o->r, RESULT_ERROR, MUX_INTERNAL, text);
+}
+
+static void
+tell_fd(struct one *o)
+{
+	int err = one_tell_fd(o->c, &o->r);
+	char text[100];
+
+	if (err == 0)
+		return;
+	snprintf(text, sizeof(text), "write to --status-fd: %s",
+	    strerror(err));
+	/* What has that status is worse. */
+	if (o->r.code >= CMD_TIMEOUT)
+		say(SAY_ERROR, "%s", text);
+	else if (err == EPIPE)
+		o->r.code = CMD_PIPE;
+	else
+		fail_here(o, text);
+}
+
 static void
 one_finish(struct one *o)
 {
 	struct call *c = o->c;
 
-	/* However well the call went. */
-	if (o->lost_output[0] != '\0') {
-		result_release(&o->r);
-		result_make(&o->r, RESULT_ERROR, MUX_INTERNAL,
-		    o->lost_output);
-	}
+	if (o->lost_output[0] != '\0')
+		fail_here(o, o->lost_output);
 	if (o->no_reader)
 		o->r.code = CMD_PIPE;
 	if (c->signo != 0)
 		o->r.code = CMD_SIGNAL + c->signo;
+	tell_fd(o);
 	call_end(c, one_tell(c, &o->r, &o->sinks));
 }
 
@@ -120,12 +144,13 @@ static void
 on_total(struct mux_timer *t, void *arg)
 {
 	struct one *o = arg;
+	char late[CALL_LATE];
 
 	(void)t;
+	call_late(o->c, late);
 	/* What was answered in time only has to be written yet. */
 	if (!o->over)
-		one_cancel(o, MUX_DEADLINE, "no end within -t "
-		    "(-t 0: no limit)");
+		one_cancel(o, MUX_DEADLINE, late);
 }
 
 static void
@@ -144,8 +169,8 @@ on_idle(struct mux_timer *t, void *arg)
 	if (at + CALL_IDLE_NS > now_of(o))
 		mux_timer_at(o->idle, at + CALL_IDLE_NS);
 	else
-		one_cancel(o, MUX_DEADLINE, "no progress for 30s "
-		    "(-t D: a limit in all, -t 0: none)");
+		one_cancel(o, MUX_DEADLINE, "no byte moved for 30 s, the "
+		    "limit without -t (-t D: one in all, -t 0: none)");
 }
 
 /* ---- one more attempt ---- */
@@ -207,13 +232,15 @@ on_done(struct invoke *inv, const struct result *r, void *arg)
 {
 	struct one *o = arg;
 	struct result late = *r;
-	char text[] = "no end within -t (-t 0: no limit)";
+	char text[CALL_LATE];
 
 	o->body_used = !o->body.again && !invoke_untouched(inv);
 	o->inv = NULL;
 	/* Whoever looked at the clock first, it is our limit. */
-	if (r->kind == RESULT_TIMEOUT && now_of(o) >= o->until)
+	if (r->kind == RESULT_TIMEOUT && now_of(o) >= o->until) {
+		call_late(o->c, text);
 		late.error = text;
+	}
 	if (!repeat(o, &late))
 		one_over(o, &late);
 }

@@ -11,7 +11,9 @@ struct call;
 struct result;
 struct sinks;
 
-/* By --status-fd, --json and on stderr: the exit status. */
+/* By --status-fd: 0, or errno of what kept it from being written. */
+int one_tell_fd(const struct call *, const struct result *);
+/* By --json and on stderr: the exit status. */
 int one_tell(const struct call *, const struct result *,
     const struct sinks *);
 

@@ -3,6 +3,7 @@
  * Invariant: they agree, because they are made of one struct result.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,23 +34,43 @@ put_object(const struct call *c, const struct result *r,
 	jout_end(&j);
 }
 
+static int
+write_all(int fd, const char *p, size_t len)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	ssize_t n;
+
+	for (; len > 0; p += n, len -= (size_t)n) {
+		n = write(fd, p, len);
+		if (n >= 0)
+			continue;
+		n = 0;
+		if (errno == EAGAIN)
+			poll(&room, 1, -1);
+		else if (errno != EINTR)
+			return errno;
+	}
+	return 0;
+}
+
 /* In one write, so that readers see a line or nothing. */
-static void
-tell_fd(const struct call *c, const struct result *r)
+int
+one_tell_fd(const struct call *c, const struct result *r)
 {
 	char *text = NULL;
 	size_t len = 0;
+	int err = ENOMEM;
 	FILE *f;
 
-	if (c->opts.status_fd < 0 ||
-	    (f = open_memstream(&text, &len)) == NULL)
-		return;
+	if (c->opts.status_fd < 0)
+		return 0;
+	if ((f = open_memstream(&text, &len)) == NULL)
+		return err;
 	put_object(c, r, NULL, f);
-	if (fclose(f) == 0 &&
-	    write((int)c->opts.status_fd, text, len) != (ssize_t)len)
-		say(SAY_WARN, "--status-fd %jd: %s",
-		    (intmax_t)c->opts.status_fd, strerror(errno));
+	if (fclose(f) == 0)
+		err = write_all((int)c->opts.status_fd, text, len);
 	free(text);
+	return err;
 }
 
 /* A handler that failed by itself has said so itself. */
@@ -72,7 +93,6 @@ one_tell(const struct call *c, const struct result *r, const struct sinks *s)
 {
 	const struct buf *t = &s->body_text;
 
-	tell_fd(c, r);
 	if (c->opts.oneway) {
 		if (r->kind != RESULT_EXIT)
 			call_say(c, NULL, r);

@@ -168,8 +168,11 @@ set(struct parse *p, const struct opt *o, const char *word,
 		word = o->bare;
 	outrank(p, o, from);
 	if (opt_store(o, word, where, field_of(p, o), want,
-	    sizeof(want)) == 0)
+	    sizeof(want)) == 0) {
+		if (field_of(p, o) == &p->com->timeout)
+			p->com->timeout_from = opt_keep(where);
 		return 0;
+	}
 	return wrong(p->why, "%s '%s': expected %s", where,
 	    word != NULL ? word : "", want);
 }

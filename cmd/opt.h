@@ -127,6 +127,7 @@ struct opt_common {
 	const char *addr;	/* -a; NULL = the default socket */
 	uint64_t wait;		/* OPT_UNSET = do not wait */
 	uint64_t timeout;	/* OPT_UNSET = not given, 0 = none */
+	const char *timeout_from;	/* "-t", "MUXCTL_TIMEOUT", ... */
 	const char *print_addr;	/* NULL, "" (stdout), a file, "fd:N" */
 	int64_t ready_fd;	/* -1 = none */
 	const char *background;	/* NULL, "" (no pidfile), a pidfile */
@@ -212,6 +213,10 @@ const char *opt_nearest(const char *word, const char *(*next)(void *arg),
 typedef int opt_line_cb(const char *section, const char *name,
     const char *word, const char *where, void *arg, struct mux_why *why);
 int opt_file(const char *path, opt_line_cb *, void *arg, struct mux_why *);
+
+/* "within the 1 s of -t (-t 0: no limit)"; of a limit that was given. */
+#define OPT_WITHIN	400
+void opt_within(const struct opt_common *, char buf[OPT_WITHIN]);
 
 /* The kinds by themselves: 0, or -1 and nothing is touched. */
 int opt_duration(const char *word, uint64_t *ns);

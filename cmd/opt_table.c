@@ -20,7 +20,7 @@ static const struct opt common[] = {
 	    "while nobody listens there, try again for D (10s)",
 	    C(wait)), .group = COMMON_DIAL, .bare = "10s" },
 	{ OPT_ROW("timeout", 't', OPT_DURATION, "D",
-	    "give up after D in all; 0 = never",
+	    "give up after D in all; 0 = never (call: 30s without a byte)",
 	    C(timeout)), .group = COMMON_TIMEOUT, .env = "MUXCTL_TIMEOUT" },
 
 	{ .kind = OPT_GROUP, .help = "Begin and end",

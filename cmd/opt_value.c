@@ -119,6 +119,14 @@ opt_number(const char *word, int64_t min, int64_t max, int64_t *out)
 	return 0;
 }
 
+void
+opt_within(const struct opt_common *com, char buf[OPT_WITHIN])
+{
+	snprintf(buf, OPT_WITHIN, "within the %.6g s of %s (-t 0: no limit)",
+	    (double)com->timeout / 1e9,
+	    com->timeout_from != NULL ? com->timeout_from : "-t");
+}
+
 /* ---- fields ---- */
 
 /* The latest first, for opt_forget(). */

@@ -50,6 +50,7 @@ static struct {
 	bool torn;		/* the last line there has no end */
 	int own;		/* stderr once more, not blocking; -1 = none */
 	uint64_t lost;		/* lines, since the last one that was not */
+	int stdout_err;		/* errno of out_flush(), for out_finish() */
 	size_t n_kept;
 	char kept[4096];	/* errors that nobody has read so far */
 } out = { .level = SAY_NOTE, .fd = -1, .own = -1 };
@@ -645,14 +646,23 @@ reader_gone(void)
 }
 
 int
+out_flush(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	/* Asked once more, the stream does not know why any longer. */
+	if (out.stdout_err == 0)
+		out.stdout_err = errno;
+	return -1;
+}
+
+int
 out_finish(int status)
 {
-	bool bad, gone;
-	int err;
+	bool bad = out_flush() != 0, gone;
+	int err = out.stdout_err;
 
-	errno = 0;
-	bad = fflush(stdout) != 0 || ferror(stdout);
-	err = errno;
 	gone = bad && reader_gone();
 	if (close(STDOUT_FILENO) != 0 && !bad) {
 		bad = true;

@@ -58,6 +58,8 @@ void out_ended(void);
 void out_state(const char *text, size_t len);
 /* May colours be used on this descriptor? */
 bool out_color(int fd);
+/* What was written to stdout so far; -1, which out_finish() will explain. */
+int out_flush(void);
 /* At the end of main(): flushes stdout and closes it; what the exit status
  * is then. */
 int out_finish(int status);

@@ -136,9 +136,9 @@ is_shortage(int err)
 static void
 refuse_dial(struct job *job, const struct mux_why *why)
 {
+	bool program = mux_addr_scheme(job->addr) == MUX_EXEC;
 	struct mux_relay *relay = job->flow.relay;
-	const char *text = why->err != 0 ? strerror(why->err) :
-	    "its address was not found";
+	char text[100];
 
 	if (job->n_denied > 0 && job->n_allowed == 0) {
 		mux_relay_refuse(relay, MUX_NOT_PERMITTED,
@@ -146,6 +146,8 @@ refuse_dial(struct job *job, const struct mux_why *why)
 		return;
 	}
 	note(&job->flow.detail, why->text);
+	snprintf(text, sizeof(text), "%s%s", program ? "start failed: " : "",
+	    why->err != 0 ? strerror(why->err) : "its address was not found");
 	mux_relay_refuse(relay, is_shortage(why->err) ? MUX_REFUSED :
 	    MUX_CONNECT_FAILED, text);
 }

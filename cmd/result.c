@@ -72,7 +72,10 @@ sentence(uint32_t err, const char *text)
 	const char *name = mux_code_name(err);
 	char number[24], *out;
 
-	if (name == NULL) {
+	/* What it was carried by is no word for who makes a call. */
+	if (err == MUX_CARRIER_LOST)
+		name = "connection lost";
+	else if (name == NULL) {
 		snprintf(number, sizeof(number), "error %u", err);
 		name = number;
 	}

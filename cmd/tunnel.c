@@ -103,12 +103,12 @@ static void
 on_timeout(struct mux_timer *timer, void *arg)
 {
 	struct tunnel *t = arg;
+	char within[OPT_WITHIN];
 
 	(void)timer;
-	t->status = say_exit(CMD_TIMEOUT, "%s: %s within the %.6g s of "
-	    "--timeout (-t 0: no limit)", mux_addr_str(t->addr),
-	    t->ready ? "no end" : "not ready",
-	    (double)t->com.timeout / 1e9);
+	opt_within(&t->com, within);
+	t->status = say_exit(CMD_TIMEOUT, "%s: %s %s",
+	    mux_addr_str(t->addr), t->ready ? "no end" : "not ready", within);
 	mux_loop_stop(t->loop, t->status);
 }
 

@@ -276,8 +276,7 @@ work_stop(struct work *w, uint32_t code)
 	if (w->over || w->stopped)
 		return;
 	if (!w->running) {
-		give_up(w, code, code == MUX_DEADLINE ?
-		    "deadline: it was not started" : NULL);
+		give_up(w, code, NULL);
 		return;
 	}
 	w->stopped = true;
@@ -433,14 +432,36 @@ work_amend(struct work *w, const struct mux_answer *a)
 	return 0;
 }
 
+/* Whose limit it was, and which; "" if it was none that is known here. */
+static void
+whose_deadline(const struct work *w, char *buf, size_t size)
+{
+	bool ours = w->timer != NULL;
+	double s = (double)(w->deadline - w->since) / 1e9;
+
+	buf[0] = '\0';
+	if (w->deadline == UINT64_MAX || (ours &&
+	    mux_loop_now(w->all->loop) < w->deadline))
+		return;
+	snprintf(buf, size, "%s within the %.6g s %s",
+	    w->running ? "no end" : "not started", s, !ours ?
+	    "that the caller gave" : w->method->timeout != UINT64_MAX ?
+	    "of the server's --limit" : "of the server's --call-timeout");
+}
+
 int
 work_fail(struct work *w, uint32_t code, const char *text,
     const struct mux_answer *a)
 {
+	char late[100];
 	int err = 0;
 
 	if (!work_wanted(w))
 		return MUX_E_STATE;
+	if (code == MUX_DEADLINE && text == NULL) {
+		whose_deadline(w, late, sizeof(late));
+		text = late[0] != '\0' ? late : NULL;
+	}
 	if (w->call != NULL)
 		err = mux_call_fail(w->call, code, text, a);
 	else

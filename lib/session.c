@@ -449,14 +449,14 @@ mux_session_feed_eof(struct mux_session *s, uint64_t now)
 		session_not_a_peer(s);
 	else if (s->in.head_len != 0)
 		session_fatal(s, MUX_E_LOST, MUX_F_TRUNCATED,
-		    "the carrier ended inside a frame");
+		    "closed by the peer inside a frame");
 	else if (s->mode == MUX_MODE_HELLO)
 		session_fatal(s, MUX_E_LOST, 0,
-		    "the carrier ended before HELLO");
+		    "closed by the peer before HELLO");
 	else if (in_flight(s) || (s->in_ended && unsent(s)))
-		session_fatal(s, MUX_E_LOST, 0, "the carrier ended");
+		session_fatal(s, MUX_E_LOST, 0, "closed by the peer");
 	else
-		session_fatal(s, MUX_E_DONE, 0, "the carrier ended");
+		session_fatal(s, MUX_E_DONE, 0, "closed by the peer");
 	/* nobody is there to read it */
 	s->link_owed = 0;
 	return session_leave(s);

@@ -663,7 +663,7 @@ check_drained(struct mux_session *s)
 		return;
 	if (s->err == 0)
 		session_fatal(s, MUX_E_DONE, 0,
-		    s->in_ended ? "the carrier ended" : "drained");
+		    s->in_ended ? "closed by the peer" : "drained");
 }
 
 int

@@ -441,9 +441,9 @@ a b: y\x1b' ]
 	answerer
 	printf 'mute\necho\nmute\n' | batch 123 -t 100ms -P 1 --ordered
 	in_order \
-	    $'1\t124\ttimeout\tno end within -t (-t 0: no limit)' \
+	    $'1\t124\ttimeout\tno end within the 0.1 s of -t (-t 0: no limit)' \
 	    $'2\t0\texit\t' \
-	    $'3\t124\ttimeout\tno end within -t (-t 0: no limit)'
+	    $'3\t124\ttimeout\tno end within the 0.1 s of -t (-t 0: no limit)'
 	printf 'show\n' | batch 0 -t 50s --json
 	objects '.[0].body | fromjson | .deadline == 50000'
 }
@@ -458,7 +458,7 @@ a b: y\x1b' ]
 preload_clock.so" "$MUXCTL" call --batch=in -P 1 >got || status=$?
 	[ "$status" -eq 123 ]
 	[ "$(cut -f 1-3 got)" = $'1\t124\ttimeout\n2\t0\texit' ]
-	says got 'no progress of any call for 30s (-t D: '
+	says got 'no byte of any call moved for 30 s, the limit without -t (-t D: '
 	await says seen '^cancel 6'
 }
 
@@ -474,7 +474,7 @@ preload_clock.so" "$MUXCTL" call --batch=in -P 1 >got || status=$?
 	    inside(["transport", "indeterminate"])'
 	objects '[.[] | select(.id > 4) | .kind] | unique == ["not_sent"]'
 	objects 'all(.[]; .code == 0 or .code == 255)'
-	says said 'muxctl: call: carrier lost'
+	says said 'muxctl: call: connection lost'
 }
 
 @test "nobody there: the same, without a word twice" {

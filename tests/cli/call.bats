@@ -120,12 +120,47 @@ call_said() {	# STATUS TEXT WORD...
 		[[ $stderr == "muxctl: call: "* ]]
 	done
 	[ ! -e f ]
+	call_said 125 "expected a method, got an empty word (--list: which\
+ there are)" ''
 	run muxctl call -o /dev/full plain
 	said 125 "/dev/full: No space left on device"
 	run bash -c '"$0" call plain >/dev/full' "$MUXCTL"
 	said 125 "No space left on device"
 	run bash -c '"$0" call --json plain >/dev/full' "$MUXCTL"
 	said 125 "No space left on device"
+}
+
+@test "exit status: --status-fd that cannot be written is 125, or worse" {
+	run muxctl call --status-fd 9 plain 9>/dev/full
+	said 125 "plain: write to --status-fd: No space left on device"
+	run -125 --separate-stderr muxctl call --json --status-fd 9 exit 3 \
+	    9>/dev/full
+	[ "$(jq -r '"\(.kind) \(.code) \(.error)"' <<<"$output")" = \
+	    "error 125 write to --status-fd: No space left on device" ]
+	# What the status says is worse than that nobody could be told.
+	run -127 muxctl call --status-fd 9 nope 9>/dev/full
+	said 127 "write to --status-fd: No space left on device"
+	[[ $output == *"unknown method"* ]]
+	# Its reader goes away, as one of standard output may.
+	mkfifo status
+	exec {FD}<>status
+	exec 9>status {FD}<&-
+	run muxctl call --status-fd 9 plain
+	exec 9>&-
+	said 141 ""
+	[ "$output" = plain ]
+}
+
+@test "exit status: what a file system only says at the end is 125 (-o)" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	run strace -qq -o trace -P "$PWD/file" -e trace=close \
+	    -e inject=close:error=EDQUOT:when=1 "$MUXCTL" call -o file plain
+	said 125 "plain: write to file: Disk quota exceeded"
+	grep -q INJECTED trace
+	run strace -qq -o trace -P "$PWD/said" -e trace=close \
+	    -e inject=close:error=EIO:when=1 "$MUXCTL" call \
+	    --stderr=file:said err oops 0
+	said 125 "write to said: Input/output error"
 }
 
 @test "a failed call says method, reason and address" {
@@ -159,6 +194,20 @@ shown() {	# JQ-EXPRESSION WANT OPTION...
 	shown .args '["-x"]' show -- -x
 	shown .priority 2 show --priority 2
 	shown .priority null show
+}
+
+@test "words: -v points out what looks like an option and is none" {
+	call -v show x --json=secret -q
+	[[ $stderr == *"show: '--json' is an argument of the method: "* ]]
+	[[ $stderr != *secret* ]]
+	call -v show x -psecret
+	[[ $stderr == *"'-p' is an argument"* ]]
+	[[ $stderr != *secret* ]]
+	for words in "-v show --priority 2 x y" "-v show x -" \
+	    "-v -- show -x --json" "show x --json"; do
+		call $words </dev/null
+		[[ $stderr != *"is an argument"* ]]
+	done
 }
 
 @test "-d, --data-raw, a last -: the body" {
@@ -342,7 +391,7 @@ left_behind() {
 	run muxctl call --retry 1 busy 3
 	said 0 ok
 	run muxctl call --retry 3 die
-	said 255 "carrier lost"
+	said 255 "connection lost"
 	[ "$(grep -c 'request die' seen)" -eq 1 ]
 	run muxctl call --retry 2 -a unix:none -v m
 	said 255 "connect"
@@ -360,7 +409,7 @@ left_behind() {
 
 @test "--idempotent: a lost connection is tried again, an answer is not" {
 	run muxctl call --retry 2 --idempotent die
-	said 255 "carrier lost"
+	said 255 "connection lost"
 	[ "$(grep -c 'request die' seen)" -eq 3 ]
 	run muxctl call --retry 2 --idempotent partdie some
 	[ "$(grep -c 'request partdie' seen)" -eq 1 ]
@@ -383,7 +432,7 @@ left_behind() {
 	run muxctl call -a unix:silent.sock --connect-timeout 100ms m
 	said 255 "HELLO"
 	run muxctl call -a unix:silent.sock -t 100ms m
-	said 124 "no end within -t"
+	said 124 "no end within the 0.1 s of -t"
 }
 
 @test "a server that is started for one call" {
@@ -454,8 +503,17 @@ left_behind() {
 
 @test "a deadline calls the work off" {
 	run muxctl call -t 0.2 mute
-	said 124 "mute: no end within -t (-t 0: no limit) (unix:a.sock)"
+	said 124 "mute: no end within the 0.2 s of -t (-t 0: no limit)\
+ (unix:a.sock)"
 	await says seen 'cancel 6'
+	run muxctl call --timeout=250ms --json mute
+	[ "$(jq -r .error <<<"$output")" = \
+	    "no end within the 0.25 s of --timeout (-t 0: no limit)" ]
+	MUXCTL_TIMEOUT=100ms run muxctl call mute
+	said 124 "mute: no end within the 0.1 s of MUXCTL_TIMEOUT (-t 0:"
+	echo timeout 0.3 >conf
+	run muxctl call --config conf mute
+	said 124 "mute: no end within the 0.3 s of conf:1: timeout (-t 0:"
 }
 
 @test "every frame with -vv, and nothing of it on standard output" {
@@ -488,13 +546,54 @@ preload_clock.so" "$MUXCTL" "$@"
 @test "no progress for 30s: given up, and said how to change it" {
 	[ -z "$SAN" ] || skip "sanitizers come first"
 	run hasty call mute
-	said 124 "mute: no progress for 30s (-t D: a limit in all, -t 0: none)"
+	said 124 "mute: no byte moved for 30 s, the limit without -t (-t D:\
+ one in all, -t 0: none)"
 	await says seen 'cancel 6'
 	run hasty call part some
-	said 124 "no progress for 30s"
+	said 124 "no byte moved for 30 s"
 	[[ $output == some* ]]
 	run hasty call --json mute
 	[ "$(jq -r '"\(.kind) \(.code)"' <<<"$output")" = "timeout 124" ]
+	jq -r .error <<<"$output" | grep "^no byte moved for 30 s, the limit "
+}
+
+@test "no progress: while our own input says nothing, nobody else is slow" {
+	[ -z "$SAN" ] || skip "sanitizers come first"
+	mkfifo slow file
+	# Half a minute of silence, which two others behind it do not survive.
+	hasty call echo - <slow >got 3>&- &
+	PIDS+=("$!")
+	hasty call echo -d @file >got2 3>&- &
+	PIDS+=("$!")
+	exec {FD}>slow {FD2}>file
+	await says seen 'request echo'
+	run hasty call mute
+	said 124 "no byte moved for 30 s"
+	run hasty call mute
+	said 124 "no byte moved for 30 s"
+	printf some >&"$FD"
+	run hasty call mute
+	said 124 "no byte moved for 30 s"
+	echo " more" | tee "/dev/fd/$FD2" >&"$FD"
+	exec {FD}>&- {FD2}>&-
+	exits 0 "${PIDS[-2]}"
+	exits 0 "${PIDS[-1]}"
+	[ "$(cat got)" = "some more" ]
+	[ "$(cat got2)" = " more" ]
+}
+
+@test "no progress: once its input has ended, the server may be slow" {
+	[ -z "$SAN" ] || skip "sanitizers come first"
+	mkfifo slow
+	hasty call mute - <slow 2>err 3>&- &
+	PIDS+=("$!")
+	exec {FD}>slow
+	run hasty call mute
+	said 124 "no byte moved for 30 s"
+	[ ! -s err ]
+	exec {FD}>&-
+	exits 124 "${PIDS[-1]}"
+	says err "no byte moved for 30 s"
 }
 
 @test "no progress: a reader who takes his time is no reason" {
@@ -505,9 +604,9 @@ preload_clock.so" "$MUXCTL" "$@"
 	PIDS+=("$!")
 	exec {FD}<pipe
 	run hasty call mute
-	said 124 "no progress for 30s"
+	said 124 "no byte moved for 30 s"
 	run hasty call mute
-	said 124 "no progress for 30s"
+	said 124 "no byte moved for 30 s"
 	[ "$(wc -c <&"$FD")" -eq 3000000 ]
 }
 

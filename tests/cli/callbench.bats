@@ -200,7 +200,7 @@ yields() {	# FILTER OPTION...
 @test "a server that goes ends it; what there was is shown" {
 	answerer
 	run bench 5 die
-	said 255 "carrier lost"
+	said 255 "connection lost"
 	[[ $output == *"failed   1: 1 transport"* ]]
 	not grep -q p50 <<<"$output"
 	run bench 5 goodbye 9

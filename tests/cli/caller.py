@@ -17,6 +17,8 @@
     caller.py stream ADDR METHOD BODY [ARG...]
                             a stream with a method; its request is BODY, and
                             then ", and more"
+    caller.py hurry ADDR METHOD MS          one call with a deadline that is
+                            left to the server; prints its answer
     caller.py leave ADDR METHOD             one call; prints "called" and is
                             gone, without an answer, when stdin ends
     caller.py meta ADDR METHOD              one call with metadata and a method
@@ -36,8 +38,8 @@ REQUEST, RESPONSE, START, DATA, END, ERROR = range(6)
 PING, PONG, CANCEL, CREDIT, RESET, STOP, OK, GOODBYE = \
     8, 9, 10, 16, 17, 18, 19, 24
 FIN, MORE, EXT = 1, 2, 0x80
-METHOD, META, PARENT, MODE, EXIT, ARG, STDERR = \
-    0x20, 0x21, 0x27, 0x28, 0x2B, 0x802D, 0x2E
+METHOD, META, DEADLINE, PARENT, MODE, EXIT, ARG, STDERR = \
+    0x20, 0x21, 0x23, 0x27, 0x28, 0x2B, 0x802D, 0x2E
 NAMES = {RESPONSE: "response", START: "start", DATA: "data", END: "end",
          ERROR: "error", CREDIT: "credit", RESET: "reset"}
 HEADER = struct.Struct("<IQBB")
@@ -107,9 +109,9 @@ class Server:
                 continue
             return Frame(kind, ident, flags, payload)
 
-    def call(self, method, args=(), meta=(), body=b"", flags=0):
+    def call(self, method, args=(), meta=(), body=b"", flags=0, more=()):
         self.ident += 2
-        ext = [tag(METHOD, method)] + [tag(ARG, a) for a in args]
+        ext = [tag(METHOD, method), *more] + [tag(ARG, a) for a in args]
         for key, value in meta:
             ext.append(tag(META, struct.pack("<BBH", 1, 0, len(key)) + key +
                            value))
@@ -276,6 +278,17 @@ def stream(word, method, body, *args):
               frame.payload[4:].decode())
     else:
         print("end")
+
+
+def hurry(word, method, ms):
+    server = Server(word)
+    call = server.call(method.encode(),
+                       more=[tag(DEADLINE, struct.pack("<I", int(ms)))])
+    while True:
+        frame = server.next()
+        if is_last(frame):
+            break
+    show(frame, call)
 
 
 def leave(word, method):

@@ -523,7 +523,7 @@ def server_is_killed(carrier):
         sender.result()
         status = tunnel.client.wait(60)
         assert status == 255, f"status {status}"
-        assert "carrier lost" in tail("tunnel.log"), tail("tunnel.log")
+        assert "connection lost" in tail("tunnel.log"), tail("tunnel.log")
 
 
 @each_carrier

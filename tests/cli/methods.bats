@@ -322,12 +322,35 @@ $(ulimit -n)" ]
 	serve -m hang='echo $$ >hang.pid; exec tail -f /dev/null' \
 	    --call-timeout 200ms
 	run -124 call hang
+	[[ $output == *"hang: deadline: no end within the 0.2 s of the server's\
+ --call-timeout (unix:"* ]]
 	[ ! -s hang.pid ] || gone "$(cat hang.pid)"
 	rm -f hang.pid
 	json hang | grep '"kind":"timeout","code":124'
 	run caller frames hang
 	said 0 "1: error 6 "
 	rm -f hang.pid
+}
+
+@test "124 says whose limit it was: --limit's, the caller's, in the queue" {
+	serve -m hang='echo up; exec tail -f /dev/null' --jobs 1 --queue 5 \
+	    -m limited='exec tail -f /dev/null' --call-timeout 50m \
+	    --limit limited=timeout:150ms
+	run caller hurry hang 100
+	said 0 "1: error 6 no end within the 0.1 s that the caller gave"
+	run -124 call limited
+	[[ $output == *"no end within the 0.15 s of the server's --limit"* ]]
+	run -124 call -t 0.1 hang
+	[[ $output == *"hang: no end within the 0.1 s of -t "* ]]
+	# Its own is the shorter one.
+	run -124 call -t 10 limited
+	[[ $output == *"no end within the 0.15 s of the server's --limit"* ]]
+	spawn first muxctl call -a unix:up.sock hang
+	await says first up
+	run caller hurry hang 100
+	said 0 "1: error 6 not started within the 0.1 s that the caller gave"
+	run -124 call limited
+	[[ $output == *"not started within the 0.15 s of the server's --li"* ]]
 }
 
 @test "ten thousand calls at once are never more than --jobs (C11)" {
@@ -506,6 +529,18 @@ children() {
 	[ "$(call a)" = a ]
 	[ "$(call a)" = a ]
 	gone "$(cat serve.pid)"
+}
+
+@test "a call of what is not there leaves a line in the log, also --oneway" {
+	serve -m up=cat --log serve.log
+	run -127 call $'no\e[1m'
+	await says serve.log "refused a call of 'no\\\\033\[1m' from uid [0-9]*: \
+unknown method"
+	call --oneway gone
+	await says serve.log "refused a call of 'gone' from uid [0-9]*: unknown"
+	# Whoever goes on like that does not fill the disk.
+	seq 1000 | run -123 muxctl call -a unix:up.sock --batch never
+	[ "$(grep -c "call of 'never'" serve.log)" -le 5 ]
 }
 
 @test "SIGUSR1 shows each call" {

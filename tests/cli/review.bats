@@ -253,7 +253,7 @@ kids() {	# PID N
 	kill -KILL "$(cat serve.pid)"
 	exits 255 "$PID"
 	[ ! -s tun ]
-	says log2 "carrier lost"
+	says log2 "connection lost"
 }
 
 @test "SIGUSR1: in the background to the log, also after it was rotated" {

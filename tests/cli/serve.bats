@@ -62,6 +62,15 @@ as_nobody() {	# VERB OPTION...
 	[[ $(cat addrs7) == unix:*up.sock ]]
 	run ls
 	[[ $output != *tmp* ]]
+	end serve.pid
+	# What is wrong is said, whoever was the first to notice.
+	run bash -c '"$0" serve -l unix:up.sock -m a=cat --print-addr \
+	    >/dev/full' "$MUXCTL"
+	[ "$status" -eq 125 ]
+	[ "$output" = "muxctl: serve: write to stdout: No space left on\
+ device" ]
+	run muxctl serve -l unix:up.sock -m a=cat --print-addr=fd:7 7>/dev/full
+	said 125 "No space left on device"
 }
 
 @test "without -l: the default socket below XDG_RUNTIME_DIR" {

@@ -164,8 +164,9 @@ answers() {	# ADDR
 	said 1 "connect failed: its address was not found"
 	[[ $output != *invalid* ]]
 	run muxctl tunnel -a unix:up.sock -W x </dev/null
-	said 1 "No such file or directory"
+	said 1 "target x: refused: start failed: No such file or directory"
 	[[ $output != *no-such-program* ]]
+	await says serve.log "-> x: .*refused (start ./no-such-program: No such"
 	await says serve.log "-> t: .*connect tcp:127.0.0.1:1: Connection ref"
 	says serve.log "-> n: .*connect tcp:no-such-host.invalid:1"
 	says serve.log "-> x: .*no-such-program"
@@ -224,7 +225,7 @@ answers() {	# ADDR
 	kill -KILL "$(cat serve.pid)"
 	exits 7 "$PID"
 	exits 255 "$tun"
-	says tun "carrier lost: .*up.sock"
+	says tun "connection lost: .*up.sock"
 	says tun "carrier-lost"
 }
 
@@ -293,7 +294,7 @@ answers() {	# ADDR
 	await says out.hold accepted
 	kill -KILL "$(cat serve.pid)"
 	exits 255 "$PID"
-	says tun "carrier lost"
+	says tun "connection lost"
 }
 
 @test "-W: 141 without a word when nobody reads" {
@@ -499,12 +500,12 @@ answers() {	# ADDR
 @test "-t: the whole takes no longer: 124; 0 is no limit" {
 	up hold
 	run muxctl tunnel -a unix:up.sock -L 0=t -t 100ms
-	said 124 "unix:up.sock: no end within the 0.1 s of --timeout (-t 0"
+	said 124 "unix:up.sock: no end within the 0.1 s of -t (-t 0: no limit)"
 	target mute
 	run muxctl tunnel -a tcp:127.0.0.1:"$PORT" -L 0=t -t 100ms
 	said 124 "tcp:127.0.0.1:$PORT: not ready within the 0.1 s"
 	MUXCTL_TIMEOUT=100ms run muxctl tunnel -a unix:up.sock -W t <&"$NEVER"
-	said 124 "--timeout"
+	said 124 "no end within the 0.1 s of MUXCTL_TIMEOUT (-t 0"
 	MUXCTL_TIMEOUT=100ms run muxctl tunnel -a unix:up.sock -W nope -t 0 \
 	    </dev/null
 	said 126 ""

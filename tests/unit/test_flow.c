@@ -64,8 +64,8 @@ test_reasons(void)
 	    "(endpoint reset)", "the same word only once");
 	is_str(said(&l, MUX_ENDPOINT_RESET, "reset", ""), "(endpoint reset)",
 	    "none");
-	is_str(said(&l, MUX_CARRIER_LOST, "carrier-lost", "the carrier ended"),
-	    "(the carrier ended)", "how it ended is not said again");
+	is_str(said(&l, MUX_CARRIER_LOST, "carrier-lost", "closed by the peer"),
+	    "(closed by the peer)", "how it ended is not said again");
 	is_str(said(&l, MUX_CARRIER_LOST, "carrier-lost", ""),
 	    "(carrier lost)", "unless there is nothing else");
 	is_str(said(&l, 4711, "reset", "x"), "(code 4711: x)", "a number");

@@ -317,7 +317,7 @@ static int
 background(void *arg)
 {
 	struct opt_common com = common();
-	char null[3][PATH_MAX], name[32], line[64];
+	char null[3][PATH_MAX], name[32], line[64], pid[16];
 	bool all = true;
 	int r, i;
 
@@ -337,8 +337,10 @@ background(void *arg)
 		all = readlink(name, null[i], sizeof(null[i]) - 1) > 0 &&
 		    strcmp(null[i], "/dev/null") == 0 && all;
 	}
+	/* A line, so that `read` of the shell takes it. */
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	snprintf(line, sizeof(line), "%d %d %d", all,
-	    getsid(0) == getpid(), atoi(contents(path)) == getpid());
+	    getsid(0) == getpid(), strcmp(contents(path), pid) == 0);
 	tell(line);
 	life_end();
 	_exit(0);
@@ -377,13 +379,22 @@ test_pidfile(void)
 	struct pidfh *file = pidfile_open(path, 0600, NULL);
 	char text[200];
 
-	ok(file != NULL && pidfile_write(file) == 0, "a pid file");
+	ok(file != NULL, "a pid file");
 	captive_run(&c, taken, path);
 	ok(c.status == CMD_USAGE, "that is taken");
+	snprintf(text, sizeof(text), "muxctl: pidfile '%s': another process "
+	    "has it\n", path);
+	is_str(c.said, text, "is said, whose it is if it says so");
+	ok(pidfile_write(file) == 0, "its number");
+	captive_run(&c, taken, path);
 	snprintf(text, sizeof(text), "muxctl: pidfile '%s': process %d has "
 	    "it\n", path, (int)getpid());
-	is_str(c.said, text, "is said");
-	ok(atoi(contents(path)) == getpid(), "and stays as it is");
+	is_str(c.said, text, "then so is that");
+	ok(pwrite(pidfile_fileno(file), "4711\n", 5, 0) == 5, "a line");
+	captive_run(&c, taken, path);
+	ok(c.status == CMD_USAGE && strstr(c.said, "process 4711 has it\n") !=
+	    NULL, "as we write it");
+	is_str(contents(path), "4711\n", "and it stays as it is");
 	pidfile_remove(file);
 }
 
