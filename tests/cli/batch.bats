@@ -458,7 +458,7 @@ a b: y\x1b' ]
 preload_clock.so" "$MUXCTL" call --batch=in -P 1 >got || status=$?
 	[ "$status" -eq 123 ]
 	[ "$(cut -f 1-3 got)" = $'1\t124\ttimeout\n2\t0\texit' ]
-	says got 'no byte of any call moved for 30 s, the limit without -t (-t D: '
+	says got 'no byte of any call moved for 30 s, the limit without -t'
 	await says seen '^cancel 6'
 }
 
