@@ -174,10 +174,14 @@ field(const char *p, const char *end, char *to, size_t *len)
 static int
 read_tsv(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
 {
-	const char *p = line.p, *end = p + line.len;
+	const char *p = line.p, *end;
 	char *to;
 	size_t len;
 
+	/* One that is meant is written as \r. */
+	if (b->sep == '\n' && line.len > 0 && p[line.len - 1] == '\r')
+		line.len--;
+	end = p + line.len;
 	if (!reserve(&b->text, &b->text_cap, line.len + 1))
 		return MUX_E_NOMEM;
 	to = b->text;
@@ -234,6 +238,16 @@ read_line(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
 	return 0;
 }
 
+/* Editors put it in front of the first line; nobody sees it. */
+static void
+skip_bom(struct mux_bytes *line)
+{
+	if (line->len < 3 || memcmp(line->p, "\xef\xbb\xbf", 3) != 0)
+		return;
+	line->p = (const char *)line->p + 3;
+	line->len -= 3;
+}
+
 /* 1; 0: it was blank; or MUX_E_NOMEM. */
 static int
 one_line(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
@@ -243,6 +257,8 @@ one_line(struct batch_in *b, struct mux_bytes line, struct batch_item *item)
 
 	*item = (struct batch_item){ .line = b->line + 1 };
 	if (b->format != BATCH_LINES) {
+		if (b->line == 0)
+			skip_bom(&line);
 		first = skip_blanks(line);
 		if (first == NULL && !b->over)
 			goto taken;

@@ -105,6 +105,23 @@ seen() {	# N PATTERN: so often
 	    $'3\t127\tnomethod\tno such method: {}'
 }
 
+@test "files of other systems: a byte order mark, carriage returns" {
+	answerer
+	local bom=$'\xef\xbb\xbf'
+	printf "${bom}"'exit\t3\r\nexit\t4\\r\r\n\r\n' | batch 123 --ordered
+	[ "$(cut -f 1,2 got)" = $'1\t3\n2\t0' ]
+	printf "$bom"'{"method":"echo","body":"a"}\r\n{"method":"echo"}\r\n' |
+	    batch 0 --ordered
+	in_order $'1\t0\texit\ta' $'2\t0\texit\t'
+	printf "$bom"'a\r\n' | batch 0 --json echo
+	objects '.[0].body == "\ufeffa\r"'
+	# Only in front, and only where lines end with newlines.
+	printf "echo\n${bom}echo\n" | batch 123 --ordered
+	[ "$(cut -f 2 got)" = $'0\n127' ]
+	printf 'show\ta\r\0' | batch 0 --json -0
+	objects '.[0].body | fromjson | .args == ["a\r"]'
+}
+
 @test "ndjson: ids of any kind come back as they were written" {
 	answerer
 	cat >in <<-'END'
