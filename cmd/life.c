@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -281,12 +282,32 @@ write_pidfile(const char *path)
 
 /* ---- addresses ---- */
 
+/* What is no file, a FIFO or /dev/null say, is written to as it is: a file in
+ * its place would be the end of it. */
+static bool
+is_no_file(const char *path)
+{
+	struct stat sb;
+
+	return stat(path, &sb) == 0 && !S_ISREG(sb.st_mode);
+}
+
+static int
+open_addr_device(const char *path)
+{
+	life.addrs = fopen(path, "we");
+	return life.addrs != NULL ? -1 : say_exit(CMD_USAGE,
+	    "--print-addr %s: %s", path, strerror(errno));
+}
+
 /* A name beside the final one, so that rename() is atomic. */
 static int
 open_addr_file(const char *path)
 {
 	int fd;
 
+	if (is_no_file(path))
+		return open_addr_device(path);
 	if (asprintf(&life.addrs_tmp, "%s.%d.tmp", path, (int)getpid()) < 0) {
 		life.addrs_tmp = NULL;
 		return say_exit(CMD_USAGE, "out of memory");

@@ -63,6 +63,15 @@ as_nobody() {	# VERB OPTION...
 	run ls
 	[[ $output != *tmp* ]]
 	end serve.pid
+	# What is no file stays what it is, /dev/null above all.
+	mkfifo addrs8
+	exec 8<>addrs8
+	serve --print-addr=addrs8
+	read -r -t 10 reply <&8
+	[[ $reply == unix:*up.sock ]]
+	[ -p addrs8 ]
+	exec 8<&-
+	end serve.pid
 	# What is wrong is said, whoever was the first to notice.
 	run bash -c '"$0" serve -l unix:up.sock -m a=cat --print-addr \
 	    >/dev/full' "$MUXCTL"
