@@ -11,6 +11,7 @@
 #include "cmd.h"
 #include "filter_int.h"
 #include "out.h"
+#include "seen.h"
 
 #define SHOWN_BEFORE	40u	/* of a long expression, around the spot */
 #define SHOWN		70u
@@ -43,6 +44,7 @@ filter_free(struct filter *f)
 		return;
 	for (i = 0; i < f->n; i++) {
 		free(f->nodes[i].text);
+		free(f->nodes[i].room);
 		if (f->nodes[i].have_re)
 			regfree(&f->nodes[i].re);
 	}
@@ -74,10 +76,17 @@ compare(const struct node *node, uint64_t v)
 static bool
 same(const struct node *node, const struct value *v)
 {
-	regmatch_t m = { .rm_eo = (regoff_t)v->n };
+	size_t n = v->n < SEEN_HEAD ? v->n : SEEN_HEAD;
+	regmatch_t m = { .rm_eo = (regoff_t)n };
 
-	if (node->have_re)
-		return regexec(&node->re, v->p, 1, &m, REG_STARTEND) == 0;
+	if (node->have_re) {
+		/* REG_STARTEND takes NULs as they are; but a string has one
+		 * behind it, and sanitizers look for it. */
+		memcpy(node->room, v->p, n);
+		node->room[n] = '\0';
+		return regexec(&node->re, node->room, 1, &m,
+		    REG_STARTEND) == 0;
+	}
 	return v->n == node->n && memcmp(v->p, node->text, v->n) == 0;
 }
 

@@ -29,6 +29,7 @@ struct node {
 	char *text;		/* of a word or string, with a NUL behind */
 	size_t n;
 	regex_t re;
+	char *room;		/* with it: SEEN_HEAD bytes and a NUL */
 	bool have_re;
 };
 

@@ -12,6 +12,7 @@
 
 #include "filter_int.h"
 #include "opt.h"
+#include "seen.h"
 
 #define SECOND	UINT64_C(1000000000)
 
@@ -205,7 +206,11 @@ pattern(struct node *node, struct filter_error *err)
 		return -1;
 	}
 	node->have_re = true;
-	return 0;
+	node->room = malloc(SEEN_HEAD + 1);
+	if (node->room != NULL)
+		return 0;
+	snprintf(err->text, sizeof(err->text), "out of memory");
+	return -1;
 }
 
 int
