@@ -536,11 +536,12 @@ children() {
 	run -127 call $'no\e[1m'
 	await says serve.log "refused a call of 'no\\\\033\[1m' from uid [0-9]"
 	says serve.log "uid [0-9]*: unknown method"
-	call --oneway gone
+	# A refusal may come before it has left.
+	call --oneway gone || [ "$?" -eq 127 ]
 	await says serve.log "refused a call of 'gone' from uid [0-9]*: unknown"
 	# Whoever goes on like that does not fill the disk.
 	seq 1000 | run -123 muxctl call -a unix:up.sock --batch never
-	[ "$(grep -c "call of 'never'" serve.log)" -le 5 ]
+	[ "$(grep -c "call of 'never'" serve.log)" -lt 100 ]
 }
 
 @test "SIGUSR1 shows each call" {
