@@ -169,9 +169,9 @@ seen() {	# LINE...
 	ask -d junk up
 	said 255 "type"
 	ask -d bye up
-	said 255 "carrier"
+	said 255 "connection lost"
 	ask --legacy -d bye up
-	said 255 "carrier"
+	said 255 "connection lost"
 }
 
 # ---- serve, and clients of S0 ----
